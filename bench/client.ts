@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { bundleClient } from '../miniprogram/build/bundle.ts'
 import { runInJsc } from '../test/e2e/engines/jsc.ts'
-import { createLoopback } from '../test/e2e/engines/wx-loopback.ts'
+import { createLoopback } from '../test/support/wx-loopback.ts'
 
 /** Milliseconds. */
 const targets = { outgoing: 10, incoming: 14 } as const

@@ -1,5 +1,4 @@
 /** Assembles the log of a service from its configuration. */
-
 import type { Logger } from 'pino'
 import { accountKeyOf } from './admin/api/accounts.ts'
 import type { AuditParts } from './admin/api/context.ts'
@@ -93,7 +92,10 @@ export async function openRecords(
 /** Opens the log of a running service, with its log lines and metrics. */
 export async function openServiceLog(
   config: Config,
-  parts: { readonly store: Store; readonly keyring: Keyring },
+  {
+    period,
+    ...parts
+  }: { readonly store: Store; readonly keyring: Keyring; readonly period: number | undefined },
   authority: string,
   now: () => number,
   { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
@@ -102,6 +104,7 @@ export async function openServiceLog(
     ...config.log,
     ...logPathsOf(config, parts, authority, now()),
     now,
+    period,
     record: fanOut(
       logTlog(log),
       metrics.watchTlog(async () => {

@@ -1,8 +1,7 @@
 /**
- * Detects jumps of the wall clock. Rows that are pruned by a wrong clock are lost when the clock is corrected: nonces
- * whose requests are still in their window, responses that clients may ask for again. Rows are therefore pruned only
- * after wall clock and monotonic clock have agreed for {@link settlingTime}. A start counts as a jump, because a new
- * process cannot know what the clock was before.
+ * Detects jumps of the wall clock. Rows that are pruned by a wrong clock are missing when the clock is corrected: nonces of
+ * requests that are valid again, responses that clients may request again. Rows are therefore pruned only after wall clock
+ * and monotonic clock have agreed for {@link settlingTime}. A start counts as a jump: the clock before it is unknown.
  */
 
 /** Seconds; longer than the window of any request. */

@@ -6,8 +6,7 @@ import type { Logger } from 'pino'
 import type { ExchangeContext } from './channel/context.ts'
 import { type ClockWatch, watchClock } from './clock.ts'
 import { type Config, maxFrame } from './config/config.ts'
-import { createDemo } from './demo/app.ts'
-import { openDemoDatabase } from './demo/database.ts'
+import { openDemo } from './demo/app.ts'
 import type { Outbox } from './events/outbox.ts'
 import { type Backend, mountApp } from './gateway/backend.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -26,7 +25,7 @@ import { fanOut, type Metrics } from './observability/metrics.ts'
 import type { Traces } from './observability/tracing.ts'
 import { createSessionCache } from './sessions/session-cache.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
-import type { StoreOptions } from './store/open-store.ts'
+import type { StoreOptions } from './store/store.ts'
 import { createWechatClient, type WechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
@@ -106,9 +105,9 @@ export function createBackend(
     })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
-  const database = openDemoDatabase(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
-  const demo = createDemo({ ...database, push: outbox.push, now })
-  return mountApp(demo, async () => database.close(), { isIdempotent: true })
+  const path = isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db')
+  const demo = openDemo(path, outbox.push, now)
+  return mountApp(demo.app, async () => demo.close(), { isIdempotent: true })
 }
 
 /** Everything in an {@link ExchangeContext} that is not derived from the configuration alone. */

@@ -1,4 +1,4 @@
-/** The maintenance job: reloads and rotates keys, prunes expired rows and checkpoints, logs lost intents. */
+/** The maintenance job: reloads and rotates keys, prunes expired rows and checkpoints, logs abandoned intents. */
 import type { Logger } from 'pino'
 import { maxWorkDuration } from './channel/idempotency.ts'
 import type { ClockWatch } from './clock.ts'
@@ -26,7 +26,7 @@ export interface MaintenanceOptions {
   readonly wrapper: SecretWrapper
   readonly keyring: Keyring
   readonly appender: Appender
-  /** Decides by which time rows may be pruned. */
+  /** Rows that expired before its trusted time are pruned. */
   readonly clock: ClockWatch
   /** UNIX seconds. */
   readonly now: () => number

@@ -1,5 +1,4 @@
 /** Starts and stops the service. */
-
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Logger } from 'pino'
@@ -46,6 +45,10 @@ export interface TestOverrides {
   readonly monotonic?: () => number
   /** Milliseconds between two maintenance rounds. */
   readonly maintenancePeriod?: number
+  /** Milliseconds between two checkpoints, requests to a witness, and polls of the transparency log. */
+  readonly logPeriod?: number
+  /** Milliseconds that a statement may wait for another process. */
+  readonly statementTimeout?: number
   readonly listenerTimes?: Partial<ListenerTimes>
   readonly socketTimes?: Partial<SocketTimes>
   readonly disk?: DiskOverrides
@@ -145,7 +148,7 @@ export async function startService(
   }
 }
 
-/** Opens everything that requests need. The port is bound early: a development origin is the listening address. */
+/** Opens the parts of the service. The port is bound early: in development the origin is the listening address. */
 async function openParts(config: Config, log: Logger, overrides: TestOverrides) {
   const now = overrides.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
@@ -155,7 +158,9 @@ async function openParts(config: Config, log: Logger, overrides: TestOverrides) 
   const metrics = createMetrics(() => store.countSessions(now()))
   const observers = { log, metrics, traces }
 
-  const store = metrics.countPushes(await openStore(config.database, storeObservers(observers)))
+  const { statementTimeout } = overrides
+  const storeOptions = { ...storeObservers(observers), ...(statementTimeout && { statementTimeout }) }
+  const store = metrics.countPushes(await openStore(config.database, storeOptions))
   const watched = { folders: foldersToWatch(config), reserve: config.diskReserve, ...overrides.disk }
   const disk = await guardDisk({ ...watched, onChange: logDisk(log) })
   const keyring = await openKeyring(store, wrapper, now())
@@ -168,7 +173,8 @@ async function openParts(config: Config, log: Logger, overrides: TestOverrides) 
 
   const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: randomBytes })
   const backend = overrides.backend ?? createBackend(config, { authority, keyring, now, outbox }, observers)
-  const auditLog = await openServiceLog(config, { store, keyring }, authority, now, observers)
+  const logParts = { store, keyring, period: overrides.logPeriod }
+  const auditLog = await openServiceLog(config, logParts, authority, now, observers)
   const traced = { store: traces.store(store), trace: traces.exchange }
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
 

@@ -3,8 +3,8 @@
  * sessions that are open, and the entries of the log. Only what nobody reads here is random: keys are not keys.
  */
 import Database from 'better-sqlite3'
+import { readServiceKey } from '../../service/keys/keyring.ts'
 import { parseMasterKeys } from '../../service/keys/master-keys.ts'
-import { readServiceKey } from '../../service/keys/service-key.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import { createRowMacs, type RowMacs } from '../../service/tlog/row-macs.ts'

@@ -4,29 +4,29 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-ORIGIN = os.environ["MINISEAL_ORIGIN"]  # as the service has it, for example https://pay.example.com
+ORIGIN = os.environ["MINISEAL_ORIGIN"]  # the value of the service, for example https://pay.example.com
 COVERED = ("content-type", "content-encoding", "content-digest", "authorization", "idempotency-key",
            "if-none-match", "step-up")
 ADDED = ("miniseal-caller", "miniseal-device-key")
 PARAMETERS = r'(?:;(?:created=[0-9]{1,15}|nonce="[A-Za-z0-9_-]{22}"|keyid="[A-Za-z0-9_-]{43}"|tag="[a-z-]+")){4}'
-# The one spelling of a path, and of a query (protocol, section 11).
+# The only accepted form of a path and of a query (protocol, section 11).
 PATH = re.compile(r"/|(?:/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|"
                   r"%(?:2[0-46-9A-C]|3[AC-F]|40|5[BDE]|60|7[B-D]|[89A-F][0-9A-F]))+)+/?")
 QUERY = re.compile(r"[?](?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*")
 
 
 class PublishedKeys(dict):
-    """Keys of the service for one use, fetched when one is asked for that is not known, once in ten seconds at most."""
-    asked = 0.0
+    """Public keys of the service for one use. Fetched for an unknown key, at most once every ten seconds."""
+    fetched = 0.0
 
     def __init__(self, document, use):
         self.document, self.use = document, use
 
     def __missing__(self, kid):
-        if time.time() - self.asked > 10:
-            self.asked = time.time()
-            with urllib.request.urlopen(f"{ORIGIN}/.well-known/{self.document}", timeout=5) as answer:
-                self.update({key["kid"]: key["x"] for key in json.load(answer)["keys"]
+        if time.time() - self.fetched > 10:
+            self.fetched = time.time()
+            with urllib.request.urlopen(f"{ORIGIN}/.well-known/{self.document}", timeout=5) as response:
+                self.update({key["kid"]: key["x"] for key in json.load(response)["keys"]
                              if key.get("miniseal_use") == self.use})
         return self.get(kid) or refuse("a key that the service does not publish for this use")
 
@@ -47,22 +47,22 @@ def unb64u(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-# ---- verifying ----
+# ---- verifier ----
 def verify(method, target, headers, body):
-    """Who sent the request: user, device, session, app, acr. Raises when anything is wrong with it."""
+    """Returns the caller: user, device, session, app, acr. Raises unless the request is valid."""
     path, _, query = target.partition("?")
     if not PATH.fullmatch(path) or not QUERY.fullmatch("?" + query) or target == path + "?" or \
             {".", ".."} & set(path.split("/")):
-        refuse("a path with another spelling")
+        refuse("the path is not canonical")
     unquote_to_bytes(path).decode()
     fields = {name: headers.get_all(name) for name in (*COVERED, *ADDED, "signature-input", "signature") if name in headers}
     if any(len(values) > 1 for values in fields.values()):
-        refuse("a field that came twice")
+        refuse("a field is repeated")
     fields = {name: value for name, (value,) in fields.items()}
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
     if (body or "content-digest" in fields) and fields.get("content-digest") != f"sha-256=:{digest}:" or \
             body and "content-type" not in fields:
-        refuse("the body is not the signed one")
+        refuse("the body does not match the signed digest")
     values = {**fields, "@method": method, "@authority": urlsplit(ORIGIN).netloc, "@path": path, "@query": "?" + query}
     names = ["@method", "@authority", "@path", "@query", *(name for name in COVERED if name in fields)]
     own = fields.get("miniseal-device-key", "")
@@ -73,10 +73,10 @@ def verify(method, target, headers, body):
         covered = re.search(f"(?:^|, ){label}=({components}({PARAMETERS}))(?:, |$)", fields.get("signature-input", ""))
         signature = re.search(f"(?:^|, ){label}=:([A-Za-z0-9+/=]+):(?:, |$)", fields.get("signature", ""))
         if not covered or not signature:
-            refuse(f"no signature {label} over what it must cover")
+            refuse(f"no signature {label} over the required components")
         given = dict(re.findall(r';(\w+)="?([\w-]+)', covered[2]))
         if len(given) != 4 or given["tag"] != tag or not -20 <= time.time() - int(given["created"]) <= age:
-            refuse(f"the signature {label} is old, or made for something else")
+            refuse(f"the signature {label} has expired or has another tag")
         base = "".join(f'"{name}": {values[name]}\n' for name in names) + f'"@signature-params": {covered[1]}'
         key = Ed25519PublicKey.from_public_bytes(unb64u(keys[given["keyid"]]))
         key.verify(base64.b64decode(signature[1]), base.encode())
@@ -88,13 +88,13 @@ def verify(method, target, headers, body):
     key = Ed25519PublicKey.from_public_bytes(unb64u(token_keys[header["kid"]]))
     key.verify(unb64u(signature), f"{head}.{payload}".encode())
     if claims["iss"] != ORIGIN or claims["aud"] != ORIGIN or claims["exp"] + 20 < time.time():
-        refuse("the access token is over, or of another service")
+        refuse("the access token has expired or is of another service")
     if claims["cnf"]["jkt"] != device:
         refuse("the access token is of another device")
-    said = {"user": claims["sub"], "device": device, "session": claims["sid"], "app": claims["client_id"]}
+    token_caller = {"user": claims["sub"], "device": device, "session": claims["sid"], "app": claims["client_id"]}
     for acr in "session", "soter":
-        caller = {**said, "acr": acr}
+        caller = {**token_caller, "acr": acr}
         if fields["miniseal-caller"] == ", ".join(f'{name}="{value}"' for name, value in caller.items()):
             return caller
-    refuse("the caller is not the one of the access token")
-# ---- until here ----
+    refuse("the caller does not match the access token")
+# ---- end of the verifier ----

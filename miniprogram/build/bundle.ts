@@ -89,7 +89,7 @@ export function bundleNode(): Promise<ClientBundle> {
   return run({
     ...shared,
     entryPoints: ['miniprogram/client/node.ts'],
-    outfile: 'node.mjs',
+    outfile: 'index.js',
     format: 'esm',
     platform: 'node',
     // As on a phone, tweetnacl must not use its own random generator.

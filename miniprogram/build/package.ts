@@ -2,8 +2,8 @@
  * Builds the files of the npm package `miniseal-client`.
  *
  * ```
- * miniprogram_dist/index.js · gzip.js      WeChat's npm build copies them into miniprogram_npm/miniseal-client
- * miniprogram_dist/node.mjs                the client for Node
+ * miniprogram_dist/index.js · gzip.js      WeChat's npm build copies this folder to miniprogram_npm/miniseal-client
+ * node_dist/index.js                       the client for Node
  * types/                                   type declarations
  * ```
  */
@@ -21,20 +21,22 @@ const declarations = { client: join(folder, 'dist'), crypto: join(root, 'crypto'
 const importedModule = /(from |import\()'(\.[^']*\.ts|miniseal-protocol(?:\/[^']*)?)'/g
 
 /**
- * Replaces `miniprogram_dist/` and `types/`.
+ * Replaces the output folders.
  * @returns the client bundle
  * @throws Error when the declarations are missing; run `tsc -b` first
  */
 export async function writePackage(): Promise<ClientBundle> {
-  const code = join(folder, 'miniprogram_dist')
-  await rm(code, { recursive: true, force: true })
-  await rm(join(folder, 'types'), { recursive: true, force: true })
+  const phone = join(folder, 'miniprogram_dist')
+  const node = join(folder, 'node_dist')
+  const types = join(folder, 'types')
+  for (const output of [phone, node, types]) await rm(output, { recursive: true, force: true })
   const bundle = await writeClient()
-  await writeFile(join(code, 'package.json'), '{ "type": "commonjs" }\n')
-  await writeFile(join(code, 'gzip.js'), (await bundleGzip()).code)
-  await writeFile(join(code, 'node.mjs'), (await bundleNode()).code)
-  await mkdir(join(folder, 'types'), { recursive: true })
-  await writeFile(join(folder, 'types', 'package.json'), '{ "type": "commonjs" }\n')
+  await writeFile(join(phone, 'gzip.js'), (await bundleGzip()).code)
+  await mkdir(node)
+  await writeFile(join(node, 'index.js'), (await bundleNode()).code)
+  await mkdir(types)
+  for (const output of [phone, types])
+    await writeFile(join(output, 'package.json'), '{ "type": "commonjs" }\n')
   await copyDeclarations(['client/index', 'client/gzip', 'client/node'])
   return bundle
 }

@@ -17,7 +17,7 @@ const texts: Readonly<Record<ChannelErrorCode, ErrorText>> = {
 
 /** The message of a code, for users. */
 export function errorText(code: ChannelErrorCode, locale: Locale): string {
-  return texts[code][locale]
+  return texts[code][locale === 'en' ? 1 : 0]
 }
 
 /**
@@ -64,7 +64,7 @@ export class ChannelError extends Error {
 
   constructor(code: ChannelErrorCode, message: string, details: ErrorDetails = {}) {
     super(message)
-    const { outcome = 'none', retryable = texts[code].retryable } = details
+    const { outcome = 'none', retryable = texts[code][2] } = details
     Object.assign(this, details, { name: 'ChannelError', code, outcome, retryable })
   }
 

@@ -1,7 +1,8 @@
 /** The public keys of the service: JWK Sets (RFC 7517, section 5), given or fetched. */
 import { ProtocolError } from 'miniseal-protocol/errors'
+import { prepareKey } from './primitives.ts'
 
-/** What a key may sign: the member `miniseal_use` of its JWK. A key without it is ignored. */
+/** The use of a key: the member `miniseal_use` of its JWK. A key without it is ignored. */
 export type KeyUse = 'token' | 'message'
 
 /** A JWK Set, as `/.well-known/jwks.json` and `/.well-known/miniseal-keys.json` serve it. */
@@ -29,10 +30,10 @@ export type FindKey = (kid: string) => Promise<Uint8Array | undefined>
 const fetchTimeout = 5_000
 /** An unknown `kid` causes at most one fetch in this time. */
 const cooldown = 30_000
-/** After this time a fetched key set is fetched again, so that a withdrawn key stops counting. */
+/** A fetched key set is fetched again after this time, so that a withdrawn key stops verifying. */
 const maxAge = 600_000
 
-/** Only keys whose `miniseal_use` is `use` count. */
+/** A finder for the keys of a set whose `miniseal_use` is `use`. */
 export function createKeyFinder(use: KeyUse, source: KeySource): FindKey {
   if (source instanceof URL) return remoteKeyFinder(use, source)
   const keys = readKeySet(use, source)
@@ -73,7 +74,7 @@ async function fetchKeySet(address: URL): Promise<JsonWebKeySet> {
     if (!isKeySet(value)) throw new Error('not a JWK Set')
     return value
   } catch (error) {
-    throw new ProtocolError('unavailable', 'the keys of the service cannot be read', error)
+    throw new ProtocolError('unavailable', 'the keys of the service cannot be fetched', error)
   }
 }
 
@@ -82,7 +83,7 @@ function isKeySet(value: unknown): value is JsonWebKeySet {
   return Array.isArray(value.keys) && value.keys.every((key) => typeof key === 'object' && key !== null)
 }
 
-/** Ed25519 keys by `kid`. A `kid` that occurs twice is ambiguous and names none. */
+/** Ed25519 keys by `kid`. A `kid` that occurs twice is ambiguous and ignored. */
 function readKeySet(use: KeyUse, { keys }: JsonWebKeySet): ReadonlyMap<string, Uint8Array> {
   const found = new Map<string, Uint8Array>()
   const ambiguous = new Set<string>()
@@ -93,6 +94,7 @@ function readKeySet(use: KeyUse, { keys }: JsonWebKeySet): ReadonlyMap<string, U
     const publicKey = new Uint8Array(Buffer.from(x, 'base64url'))
     if (publicKey.length !== 32) continue
     if (found.has(kid)) ambiguous.add(kid)
+    prepareKey(publicKey)
     found.set(kid, publicKey)
   }
   for (const kid of ambiguous) found.delete(kid)

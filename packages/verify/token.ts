@@ -1,18 +1,12 @@
 /** Access tokens: EdDSA JWTs that are bound to a device key (protocol, section 6; RFC 9068, RFC 7800). */
 import { ProtocolError } from 'miniseal-protocol/errors'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { encodeAscii } from 'miniseal-protocol/text'
 import type { FindKey } from './keys.ts'
 import { nodePrimitives } from './primitives.ts'
 
 /** The subject of a verified token. */
-export interface TokenSubject {
-  readonly user: string
-  readonly appid: string
-  /** base64url of the session id. */
-  readonly session: string
-  /** Thumbprint of the device key. */
-  readonly device: string
-}
+export type TokenSubject = Pick<Caller, 'user' | 'appid' | 'session' | 'device'>
 
 export interface TokenRules {
   /** Issuer and audience. */
@@ -23,7 +17,7 @@ export interface TokenRules {
   readonly tolerance: number
 }
 
-/** A token whose form is right. It is not verified. */
+/** A well-formed token. It is not verified. */
 export interface ParsedToken {
   /** Header and payload, as they were signed. */
   readonly signed: Uint8Array
@@ -53,24 +47,23 @@ export async function verifyToken(
 ): Promise<TokenSubject> {
   const token = parseToken(authorization)
   const key = await findKey(token.kid)
-  if (key === undefined) throw invalid('the access token names an unknown key')
+  if (key === undefined) throw invalid('the access token is signed with an unknown key')
   if (!nodePrimitives.ed25519Verify(token.signature, token.signed, key))
     throw invalid('the signature of the access token does not verify')
   if (token.issuer !== origin || token.audience !== origin)
-    throw invalid('the access token is of another service')
+    throw invalid('the access token belongs to another service')
   if (token.expires <= now - tolerance)
     throw new ProtocolError('token_expired', 'the access token has expired')
   return token.subject
 }
 
 /**
- * Reads an attacker-controlled `authorization` field.
+ * Parses an attacker-controlled `authorization` field.
  *
  * @throws ProtocolError `token_missing` or `token_invalid`.
  */
 export function parseToken(authorization: string | undefined): ParsedToken {
-  if (authorization === undefined)
-    throw new ProtocolError('token_missing', 'the request carries no access token')
+  if (authorization === undefined) throw new ProtocolError('token_missing', 'the request has no access token')
   const [, header, payload, signature] = tokenForm.exec(authorization) ?? []
   if (header === undefined || payload === undefined || signature === undefined)
     throw invalid('authorization is not HTTPSig with an access token')

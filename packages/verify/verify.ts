@@ -52,9 +52,9 @@ export interface VerifierOptions {
   /** UNIX seconds; by default the system clock. */
   readonly now?: () => number
   /**
-   * Called before a refusal is thrown, for the program's own log: the explanation must not reach the sender. It shows no
-   * token. At most once a second it is the text of `miniseal explain`, because strangers cause refusals; otherwise it is
-   * the message of the error.
+   * Called before a refusal is thrown, for the program's own log; do not send the text to the client. It contains no
+   * token. At most once a second it is the report of `miniseal explain`, which takes milliseconds that an attacker could
+   * exhaust; otherwise it is the message of the error.
    */
   readonly onRefused?: (refusal: ExplainedRefusal) => void
 }
@@ -125,7 +125,7 @@ interface ServiceKeys {
   readonly message: FindKey
 }
 
-/** The order of the checks decides which code a request with several faults gets. */
+/** The order of the checks determines the code of a request with several faults. */
 async function verifyMessage(
   message: RequestMessage,
   origin: string,
@@ -134,7 +134,7 @@ async function verifyMessage(
 ): Promise<Caller> {
   refuseFormat('payload_invalid', () => {
     assertMethod(message.method)
-    // A path with two readings is refused, whoever signed it.
+    // Reject ambiguous paths even when they are signed.
     assertPath(message.path)
   })
   const device = refuseFormat('signature_malformed', () => parseRequestSignature(message))
@@ -153,7 +153,8 @@ async function verifyMessage(
   if (subject.device !== device.keyid)
     throw new ProtocolError('token_key_mismatch', 'the access token belongs to another key')
   const gatewayKey = await keys.message(gateway.keyid)
-  if (gatewayKey === undefined) throw new ProtocolError('key_unknown', 'the service has no key of this name')
+  if (gatewayKey === undefined)
+    throw new ProtocolError('key_unknown', 'the gateway signature names an unknown key')
   assertSignature(nodePrimitives, gateway, gatewayKey)
   assertSameCaller(gateway.caller, subject)
   return callerOf(gateway, subject, device)
@@ -176,7 +177,7 @@ async function readMessage(
       content,
     }
   }
-  if (body === undefined) throw new TypeError('a Node request is verified with its raw body')
+  if (body === undefined) throw new TypeError('a Node request needs its raw body')
   assertNotRepeated(request.rawHeaders ?? [])
   const fields = Object.entries(request.headers).flatMap(([name, value]): Field[] => {
     return value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]]
@@ -184,7 +185,7 @@ async function readMessage(
   return { ...target, method: request.method ?? '', path: request.url ?? '', fields, content: body }
 }
 
-/** The fields that the checks read. The gateway sends each of them once. */
+/** The fields that the checks read. The gateway sends each one once. */
 const verifiedFields: ReadonlySet<string> = new Set([
   ...coveredWherePresent,
   ...['miniseal-caller', 'miniseal-device-key', 'signature-input', 'signature'],
@@ -201,14 +202,14 @@ function assertNotRepeated(rawHeaders: readonly string[]): void {
   }
 }
 
-/** The token and the gateway name the caller independently. */
+/** The caller of the gateway signature must be the subject of the token. */
 function assertSameCaller(caller: CallerClaims, subject: TokenSubject): void {
   const isSame =
     caller.user === subject.user &&
     caller.device === subject.device &&
     caller.session === subject.session &&
     caller.app === subject.appid
-  if (!isSame) throw new ProtocolError('token_invalid', 'the access token is not of the caller')
+  if (!isSame) throw new ProtocolError('token_invalid', 'the access token belongs to another caller')
 }
 
 function callerOf(

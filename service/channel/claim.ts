@@ -1,4 +1,4 @@
-/** Claim: from an authorized request to a command. Limits first, then one durable commit before any effect. */
+/** Claim: turns an authorized request into a command. Applies the limits, then commits the claims before any effect. */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
@@ -17,22 +17,22 @@ import { type AuthorizedRequest, keyRevoked } from './verify.ts'
 
 const claimed: unique symbol = Symbol('claimed')
 
-/** Made only by {@link claimRequest}: verified and authorized, its nonce durably used, its session active. */
+/** A request to execute: verified, authorized, its nonce claimed, its session active. Created by {@link claimRequest}. */
 export interface Command extends Routing {
   readonly [claimed]: true
   readonly message: RequestMessage
   readonly caller: Caller
-  /** Absent for safe requests, and where the key cannot be parsed. `isNew`: this request made the claim. */
+  /** `undefined` for safe requests and for a malformed key. `isNew`: this request claimed the key. */
   readonly idempotency: { readonly claim: WriteOf<'claim-idempotency'>; readonly isNew: boolean } | undefined
-  /** The id of the durable intent of a request that may have an effect; its final log entry settles the intent. */
+  /** The id of the intent of an unsafe request. The final log entry of the request replaces the intent. */
   readonly intent: Uint8Array | undefined
-  /** What the session requires of every request that may have an effect. */
+  /** The authentication that the session requires of every unsafe request. */
   readonly requiredAcr: 'soter' | null
 }
 
 /**
- * Uses up the nonce, durably and in one transaction with "the session is active" and, for an unsafe request, with the
- * claim of its Idempotency-Key and its intent. The request has no effect before this returns.
+ * In one durable transaction, claims the nonce, checks that the session is active and, for an unsafe request, claims the
+ * Idempotency-Key and records the intent. The request has no effect before this returns.
  *
  * Copies of a request do not count for the limits of their user or device.
  *
@@ -45,7 +45,7 @@ export async function claimRequest(
   requestContext: RequestContext,
 ): Promise<Command> {
   const { opened, signature, evidence, message, subject, route, policy } = request
-  const leave = await atStepAsync('claim', () => beginClaim(context, signature))
+  const endClaim = await atStepAsync('claim', () => beginClaim(context, signature))
   try {
     await applyLimits(context, request, requestContext)
     const claim = idempotencyClaim(context, request)
@@ -65,7 +65,7 @@ export async function claimRequest(
     const { requiredAcr } = opened.session
     return { [claimed]: true, message, route, policy, caller, idempotency, intent, requiredAcr }
   } finally {
-    leave()
+    endClaim()
   }
 }
 
@@ -96,11 +96,12 @@ export function replayed(): ProblemError {
   return new ProblemError('replayed', 'the request was received before')
 }
 
-/** Whether the request makes the service store something: the quota and the disk reserve apply to it. */
+/** Whether the service stores data for the request, so that the quota and the disk reserve apply. */
 export function usesStorage({ message, policy }: Pick<Command, 'message' | 'policy'>): boolean {
   return mayHaveEffect(message) && policy.budget !== 'outcomes'
 }
 
+/** Counts the request, and stores the rate limit fields and the release of its share in `requestContext`. */
 async function applyLimits(
   context: ExchangeContext,
   request: AuthorizedRequest,
@@ -145,7 +146,7 @@ export function nonceClaim(
 }
 
 interface Claims {
-  /** False when the Idempotency-Key was used before; the nonce is used up in either case. */
+  /** False when the Idempotency-Key was claimed before. The nonce is claimed in either case. */
   readonly isNew: boolean
   readonly intent: Uint8Array | undefined
 }
@@ -167,6 +168,7 @@ async function commitClaims(
     if (mayLogSubject) await context.appender.ensureSubjectKey(opened.session.user)
     return await context.store.commit(writes)
   }
+  // A used Idempotency-Key refuses the whole transaction: the second one claims the nonce without it.
   let result = await commit(claim === undefined ? needed : [...needed, claim])
   const isNew = result.kind === 'committed'
   if (result.kind === 'refused' && result.write === claim) result = await commit(needed)

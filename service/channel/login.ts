@@ -207,12 +207,13 @@ function pairwiseSubject(context: ExchangeContext, appid: string, openid: string
 async function createSession(
   context: ExchangeContext,
   opened: OpenedHandshake,
-  { login: { body, publicKey, signature }, identity, requiredAcr }: AdmittedLogin,
+  admitted: AdmittedLogin,
   requestContext: RequestContext,
 ): Promise<Answer> {
+  const { body, signature } = admitted.login
   const now = context.now()
   const device = signature.keyid
-  const user = pairwiseSubject(context, body.appid, identity.openid, now)
+  const user = pairwiseSubject(context, body.appid, admitted.identity.openid, now)
   const id = context.random(suite1.sessionIdLength)
   const sid = encodeBase64Url(id)
   requestContext.subject = { user, device, session: sid, acr: 'session' }
@@ -229,17 +230,7 @@ async function createSession(
     expires_in: tokenLifetime,
     time: now,
   })
-  const writes = sessionWrites(context, opened, {
-    user,
-    device,
-    id,
-    appid: body.appid,
-    publicKey,
-    now,
-    identity,
-    platform,
-    requiredAcr,
-  })
+  const writes = sessionWrites(context, opened, admitted, { user, id, now })
   const leaves = [
     entryOf(context, requestContext, 'login', { reply }),
     ...(known === undefined ? [deviceEntry(context, requestContext)] : []),
@@ -250,25 +241,16 @@ async function createSession(
   return { reply, request: requestContext.request, receipt: result.receipt }
 }
 
-interface SessionParts {
-  readonly user: string
-  readonly device: string
-  readonly id: Uint8Array
-  readonly appid: string
-  readonly publicKey: Uint8Array
-  readonly now: number
-  readonly identity: WechatIdentity
-  readonly platform: string | undefined
-  readonly requiredAcr: 'soter' | null
-}
-
 /** User, device and session, for one transaction, with every secret wrapped. */
 function sessionWrites(
   context: ExchangeContext,
   opened: OpenedHandshake,
-  parts: SessionParts,
+  { login, identity, requiredAcr }: AdmittedLogin,
+  { user, id, now }: { readonly user: string; readonly id: Uint8Array; readonly now: number },
 ): readonly Write[] {
-  const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
+  const { body, publicKey, signature } = login
+  const { appid, client } = body
+  const device = signature.keyid
   return [
     {
       kind: 'upsert-user',
@@ -285,7 +267,7 @@ function sessionWrites(
       user,
       publicKey,
       now,
-      ...(platform === undefined ? {} : { platform }),
+      ...(client?.platform === undefined ? {} : { platform: client.platform }),
     },
     {
       kind: 'insert-session',

@@ -21,7 +21,7 @@ import type { Routing } from './routes/route.ts'
 
 const verified: unique symbol = Symbol('verified')
 
-/** Made only by {@link verifyRequest}: signed by the device key of its session, within the window, over these bytes. */
+/** A request with a valid, recent signature by the device key of its session. Created by {@link verifyRequest}. */
 export interface VerifiedRequest {
   readonly [verified]: true
   readonly opened: OpenedRequest
@@ -30,9 +30,9 @@ export interface VerifiedRequest {
   readonly evidence: SignatureEvidence
 }
 
-/** They concern the connection or the path (RFC 9110, sections 9.3.6 and 9.3.8), never a backend; TRACK is a TRACE. */
+/** Methods about the connection or the path (RFC 9110, sections 9.3.6 and 9.3.8). TRACK is a variant of TRACE. */
 const hopMethods: readonly string[] = ['CONNECT', 'TRACE', 'TRACK']
-/** Content has no meaning with these (RFC 9110, section 9.3.1): HTTP stacks drop, refuse or read it. */
+/** Content of these methods has no defined meaning (RFC 9110, section 9.3.1): HTTP stacks drop, refuse or read it. */
 const methodsWithoutContent: readonly string[] = ['GET', 'HEAD']
 
 /** @throws Refusal `payload_invalid` unless the plaintext is exactly one Binary HTTP request. */
@@ -41,9 +41,9 @@ export function readRequest(plaintext: Uint8Array): RequestMessage {
 }
 
 /**
- * The same rules for logins, own routes and every backend.
+ * Checks the HTTP rules that apply to logins, own routes and all backends.
  *
- * @throws Refusal `payload_invalid` for another origin, and for a method or a content that not every HTTP stack accepts.
+ * @throws Refusal `payload_invalid` for another origin, and for a method or content that HTTP stacks treat differently.
  */
 export function assertAcceptable({ authority }: ExchangeContext, request: RequestMessage): void {
   atStep('binary-http', () => {
@@ -58,7 +58,7 @@ export function assertAcceptable({ authority }: ExchangeContext, request: Reques
   })
 }
 
-/** The checks that need no key: form, coverage, window and digest. @throws Refusal of the first that fails. */
+/** Performs the checks without a key: form, coverage, window and digest. @throws Refusal of the first that fails. */
 export function readSignature(context: ExchangeContext, message: RequestMessage): RequestSignature {
   const signature = atStep('signature', () => parseRequestSignature(message))
   atStep('window', () => assertInWindow(signature, context.now(), context.settings.window))

@@ -1,10 +1,9 @@
 /** The database of a service, for commands that need little else. */
 import { existsSync } from 'node:fs'
-import { readDatabase } from '../config/operator-paths.ts'
-import type { StoreOptions } from '../store/open-store.ts'
+import { readDatabase } from '../config/environment.ts'
 import { openStore } from '../store/open-store.ts'
 import { CopyRefused } from '../store/sqlite/copy.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, StoreOptions } from '../store/store.ts'
 import type { Terminal } from './command.ts'
 import { CommandFailed } from './command.ts'
 

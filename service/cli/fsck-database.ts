@@ -1,7 +1,7 @@
 /** `audit verify` of a database: collects keys, pinned and given checkpoints, and reports what was checked. */
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import { readOperatorPaths } from '../config/operator-paths.ts'
-import { readServiceKey } from '../keys/service-key.ts'
+import { readOperatorPaths } from '../config/environment.ts'
+import { readServiceKey } from '../keys/keyring.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import type { Store } from '../store/store.ts'
@@ -61,15 +61,17 @@ export async function verifyDatabase(options: VerifyOptions, terminal: Terminal)
   })
 }
 
-interface Sources {
+/** What `audit verify` reads beside the database. */
+export interface VerifySources {
   readonly dataFolder: string
   readonly wrapper: SecretWrapper | undefined
   readonly pinned: readonly PinnedCheckpointFile[]
 }
 
-async function verifyStore(
+/** Verifies an open database. @throws CommandFailed */
+export async function verifyStore(
   store: Store,
-  { dataFolder, wrapper, pinned }: Sources,
+  { dataFolder, wrapper, pinned }: VerifySources,
   options: VerifyOptions,
   terminal: Terminal,
 ): Promise<VerifyResult> {

@@ -1,6 +1,6 @@
 /** The master key, for commands that require it, and the lookup key that it protects. */
-import { readOperatorPaths } from '../config/operator-paths.ts'
-import { readServiceKey } from '../keys/service-key.ts'
+import { readOperatorPaths } from '../config/environment.ts'
+import { readServiceKey } from '../keys/keyring.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import type { Store } from '../store/store.ts'

@@ -1,5 +1,5 @@
 /** Logs what an operator changes in the database with a command. */
-import { readOperatorPaths } from '../config/operator-paths.ts'
+import { readOperatorPaths } from '../config/environment.ts'
 import { openKeyring } from '../keys/keyring.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import type { Store, Write } from '../store/store.ts'

@@ -73,7 +73,7 @@ export interface Config {
 /** Bytes of the largest frame, in either direction. */
 export const maxFrame = 1_048_576
 
-/** Where requests go: to the configured backend, or to an app mounted in this process. */
+/** Where requests are handled: by the configured backend, or by an app mounted in this process. */
 export type BackendSource = 'configured' | 'mounted'
 
 type Values = z.infer<typeof variables>
@@ -94,7 +94,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
       return read()
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error))
-      // Never returned to a caller: the problem is thrown below.
+      // Not returned: the problem is thrown below.
       return undefined as T
     }
   }
@@ -125,7 +125,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
 function findMissing(mode: Mode, values: Values, backend: BackendSource): string[] {
   if (mode === 'development') {
     if (isLoopbackAddress(values.HOST)) return []
-    // The sandbox logs anybody in as anybody.
+    // With the sandbox every client can log in as any user.
     return ['HOST must be 127.0.0.1, ::1 or localhost in development: use a tunnel, or NODE_ENV=production']
   }
   const required: readonly [string | undefined, string][] = [

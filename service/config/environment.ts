@@ -1,12 +1,14 @@
-/** The environment before its values are parsed: mode, unknown names, values from files, database and master keys. */
+/** The environment: mode, unknown names, values from files, and the variables that commands without a full configuration read. */
 import { readFileSync } from 'node:fs'
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { findDevelopmentMasterKey, findWeakness, parseMasterKeys } from '../keys/master-keys.ts'
-import type { DatabaseLocation, DatabaseVariables } from '../store/open-store.ts'
-import { parseDatabase } from '../store/open-store.ts'
+import { type DatabaseLocation, type DatabaseVariables, parseDatabase } from '../store/open-store.ts'
+import { parseRetention, type RetentionSettings } from '../tlog/settings.ts'
 import { fileVariables, findUnknownVariables, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
+
+const defaults = variables.parse({})
 
 export type Mode = 'development' | 'production'
 
@@ -18,7 +20,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** @throws ConfigError for an unknown value: a typo in `production` must not select development defaults. */
+/** @throws ConfigError for an unknown value: a misspelled `production` must not select development defaults. */
 export function parseMode(value: string | undefined): Mode {
   if (value === 'production') return 'production'
   if (value === undefined || value === 'development' || value === 'test') return 'development'
@@ -81,8 +83,8 @@ interface MasterKeyVariables {
 }
 
 /**
- * The configured master keys, the current one first. In production the current one must look random; old ones may be
- * weak, so that `keys rotate master` can replace them.
+ * The configured master keys, the current one first. In production a weak current key is refused; old ones may be weak, so
+ * that `keys rotate master` can replace them.
  *
  * @returns `undefined` when none is configured
  * @throws Error for the operator, without the value.
@@ -91,7 +93,7 @@ export function readMasterKeys(values: MasterKeyVariables, mode: Mode): readonly
   const keys = parseMasterKeys(values.MINISEAL_MASTER_KEY)
   const current = keys?.[0]
   if (current === undefined || mode === 'development') return keys
-  const dataFolder = values.MINISEAL_DATA ?? variables.shape.MINISEAL_DATA.parse(undefined)
+  const dataFolder = values.MINISEAL_DATA ?? defaults.MINISEAL_DATA
   const weakness = isDevelopmentKey(current, dataFolder)
     ? 'was generated in development mode'
     : findWeakness(current)
@@ -101,4 +103,49 @@ export function readMasterKeys(values: MasterKeyVariables, mode: Mode): readonly
 
 function isDevelopmentKey(key: Uint8Array, dataFolder: string): boolean {
   return (findDevelopmentMasterKey(dataFolder) ?? []).some((other) => equalBytes(other, key))
+}
+
+/** The configuration of commands that use a database or a log without a service. */
+export interface OperatorPaths {
+  readonly database: DatabaseLocation
+  readonly dataFolder: string
+  /** Current first; `undefined` when none is configured. Secret. */
+  readonly masterKeys: readonly Uint8Array[] | undefined
+  /** Retention of the log's details. */
+  readonly retention: RetentionSettings
+}
+
+/**
+ * Reads the configuration of a command, without creating a folder or a key.
+ *
+ * @throws ConfigError
+ */
+export function readOperatorPaths(environment: Environment): OperatorPaths {
+  const values = presentValues(environment)
+  const mode = parseMode(values.NODE_ENV)
+  const dataFolder = values.MINISEAL_DATA ?? defaults.MINISEAL_DATA
+  return asConfigError(() => {
+    const configured = readMasterKeys(values, mode)
+    const masterKeys =
+      configured ?? (mode === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
+    const retention = parseRetention(values.MINISEAL_RETENTION)
+    return { database: readDatabase(values), dataFolder, masterKeys, retention }
+  })
+}
+
+/** The location of the database. @throws ConfigError */
+export function readDatabase(environment: Environment): DatabaseLocation {
+  const values = presentValues(environment)
+  const mode = parseMode(values.NODE_ENV)
+  const { MINISEAL_DATABASE = defaults.MINISEAL_DATABASE } = values
+  return asConfigError(() => locateDatabase({ ...values, MINISEAL_DATABASE }, mode))
+}
+
+function asConfigError<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    throw new ConfigError([error instanceof Error ? error.message : String(error)])
+  }
 }

@@ -2,13 +2,11 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { z } from 'zod'
+import type { Outbox } from '../events/outbox.ts'
 import type { InnerApp, InnerVariables } from '../gateway/backend.ts'
 import { ProblemError } from '../problems/problem-error.ts'
-import type { Conversations, PageCursor } from './conversations.ts'
-import type { People } from './people.ts'
-import { isName } from './people.ts'
-import type { Push } from './push.ts'
-import { notifyUser } from './push.ts'
+import type { Conversations, PageCursor, People } from './conversations.ts'
+import { isName } from './conversations.ts'
 
 const profileShape = z.strictObject({ name: z.string().refine(isName) })
 
@@ -19,7 +17,7 @@ const position = /^(0|[1-9][0-9]{0,14})$/
 interface ChatParts {
   readonly people: People
   readonly conversations: Conversations
-  readonly push: Push
+  readonly push: Outbox['push']
   /** UNIX seconds. */
   readonly now: () => number
 }
@@ -54,8 +52,9 @@ export function createChat({ people, conversations, push, now }: ChatParts): Inn
     const message = conversations.write({ from: user, key, to, text, now: now() })
     if (message === undefined)
       throw new ProblemError('idempotency_mismatch', 'the Idempotency-Key was used for another message')
-    const data = { ...message, from_name: name }
-    await notifyUser(push, to, { type: 'chat-message', data }, `chat/${message.id}`)
+    const event = { type: 'chat-message', data: { ...message, from_name: name } }
+    // The message is stored: without the event the receiver sees it on the next visit.
+    await push(to, event, { id: `chat/${message.id}` }).catch(() => undefined)
     return c.json(message, 201)
   })
   app.get('/chat/messages', (c) => {

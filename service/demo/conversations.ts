@@ -1,6 +1,52 @@
-/** Messages between two users of one mini program. */
+/** Names that users of the demo chose, for chats and as payees, and messages between two users of one mini program. */
 import { randomUUID } from 'node:crypto'
-import type Database from 'better-sqlite3'
+import Database from 'better-sqlite3'
+
+/** A name of any script, without spaces, which cannot be confused with a user id: both are payees. */
+const nameForm = /^(?!u_)[\p{L}\p{N}_.-]{1,20}$/u
+
+export interface People {
+  findName(user: string): string | null
+  /** The user of the mini program with this name. */
+  findUser(app: string, name: string): string | undefined
+  /** @returns false when the name is taken */
+  setName(app: string, user: string, name: string): boolean
+}
+
+/** @param text attacker-controlled, and displayed to others */
+export function isName(text: string): boolean {
+  return nameForm.test(text) && text === text.normalize('NFC')
+}
+
+const peopleTable = `
+  create table if not exists people (
+    user text primary key, app text not null, name text not null, unique (app, name)
+  ) strict;
+`
+
+export function openPeople(database: Database.Database): People {
+  database.exec(peopleTable)
+  const nameOf = database.prepare<[string], { name: string }>('select name from people where user = ?')
+  const userOf = database.prepare<[string, string], { user: string }>(
+    'select user from people where app = ? and name = ?',
+  )
+  const put = database.prepare(
+    'insert into people (user, app, name) values (?, ?, ?) on conflict (user) do update set name = excluded.name',
+  )
+  return {
+    findName: (user) => nameOf.get(user)?.name ?? null,
+    findUser: (app, name) => userOf.get(app, name)?.user,
+    setName(app, user, name) {
+      try {
+        put.run(user, app, name)
+        return true
+      } catch (error) {
+        if (error instanceof Database.SqliteError && error.code === 'SQLITE_CONSTRAINT_UNIQUE') return false
+        throw error
+      }
+    },
+  }
+}
 
 export interface ChatMessage {
   readonly id: string
@@ -15,7 +61,7 @@ export interface ChatMessage {
 
 export interface NewMessage {
   readonly from: string
-  /** The sender's Idempotency-Key: the same key is the same message. */
+  /** The sender's Idempotency-Key: a repeated key is the same message. */
   readonly key: string
   readonly to: string
   readonly text: string
@@ -36,7 +82,7 @@ export interface PageCursor {
 }
 
 export interface Conversations {
-  /** One transaction; durable when it returns. @returns `undefined` when the key was used for another message. */
+  /** Durable when it returns. @returns `undefined` when the key was used for another message */
   write(message: NewMessage): ChatMessage | undefined
   /** Oldest first, 100 at most. */
   page(one: string, other: string, cursor: PageCursor): { messages: readonly ChatMessage[]; more: boolean }
@@ -46,7 +92,7 @@ export interface Conversations {
 
 const pageSize = 100
 
-const tables = `
+const messageTable = `
   create table if not exists messages (
     position integer primary key, id text not null unique, pair text not null, sender text not null, key text not null,
     receiver text not null, text text not null, created_at integer not null, unique (sender, key)
@@ -62,7 +108,7 @@ function pairOf(one: string, other: string): string {
 }
 
 export function openConversations(database: Database.Database): Conversations {
-  database.exec(tables)
+  database.exec(messageTable)
   const find = database.prepare<[string, string], ChatMessage>(
     `select ${columns} from messages where sender = ? and key = ?`,
   )

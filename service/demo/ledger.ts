@@ -7,7 +7,7 @@ const openingBalance = 1_000_000
 
 export interface TransferOrder {
   readonly user: string
-  /** The caller's Idempotency-Key: the same key is the same transfer. */
+  /** The caller's Idempotency-Key: a repeated key is the same transfer. */
   readonly key: string
   readonly payee: string
   /** The payee's account: a user id, or any other name. */
@@ -28,16 +28,10 @@ export interface Transfer {
   readonly balance: number
 }
 
-/** The same transfer, as the payee sees it. */
-export interface ReceivedTransfer {
-  readonly id: string
+/** The payee's view. `balance`: the payee's balance after the transfer. */
+export interface ReceivedTransfer extends Omit<Transfer, 'payee'> {
   /** The user who sent it. */
   readonly payer: string
-  readonly amount: number
-  readonly note: string | null
-  readonly created_at: number
-  /** The payee's balance after it. */
-  readonly balance: number
 }
 
 export type TransferResult =
@@ -57,7 +51,7 @@ export interface Ledger {
   transfers(user: string): readonly Transfer[]
   /** Transfers to a user's account, newest first, 50 at most. */
   received(user: string): readonly ReceivedTransfer[]
-  /** One transaction; durable when it returns. */
+  /** Durable when it returns. */
   transfer(order: TransferOrder): TransferResult
 }
 

@@ -1,6 +1,6 @@
 /**
  * The demo pages at `/demo/`: two simulated phones with the mini program, and the WeChat functions that they need, from
- * the sandbox. Development only: anybody who reaches these routes can log in as any user.
+ * the sandbox. Development only: every client of these routes can log in as any user.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
@@ -12,7 +12,7 @@ import { z } from 'zod'
 import type { Keyring } from '../keys/keyring.ts'
 import { packageRoot } from '../package-root.ts'
 
-/** The service that the pages talk to. */
+/** The service that the pages use. */
 interface DemoService {
   readonly origin: string
   readonly keyring: Pick<Keyring, 'published'>

@@ -1,14 +1,13 @@
-/** The demo wallet: a backend behind the channel, as an ordinary Hono app. Development only. */
+/** The demo wallet: an ordinary Hono app as the backend of the channel. */
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { z } from 'zod'
+import type { Outbox } from '../events/outbox.ts'
 import type { InnerApp, InnerVariables } from '../gateway/backend.ts'
 import { stepUpRequired } from '../gateway/step-up.ts'
 import { ProblemError } from '../problems/problem-error.ts'
+import type { People } from './conversations.ts'
 import type { Ledger, ReceivedTransfer, TransferResult } from './ledger.ts'
-import type { People } from './people.ts'
-import type { Push } from './push.ts'
-import { notifyUser } from './push.ts'
 
 /** One transfer moves at most 50,000.00 CNY. */
 const maxAmount = 5_000_000
@@ -33,7 +32,7 @@ const userForm = /^u_[A-Za-z0-9_-]{24}$/
 interface WalletParts {
   readonly ledger: Ledger
   readonly people: People
-  readonly push: Push
+  readonly push: Outbox['push']
   /** UNIX seconds. */
   readonly now: () => number
 }
@@ -59,7 +58,7 @@ export function createWallet({ ledger, people, push, now }: WalletParts): InnerA
     if (account === user) throw new ProblemError('payload_invalid', 'payer and payee are the same')
     if (amount > maxWithoutStepUp && acr !== 'soter') {
       const balance = ledger.balance(user)
-      // Refuse before step-up what cannot succeed anyway.
+      // No step-up for a transfer that cannot succeed.
       if (balance < amount) return c.json({ error: 'insufficient_funds', balance }, 422)
       throw stepUpRequired(`${yuan.format(amount / 100)} 元，转账给 ${payee}`)
     }
@@ -85,13 +84,14 @@ function findAccount(people: People, app: string, payee: string): string {
 /** Notifies the payee, if it is a user, and returns the payer's answer. */
 async function finish(
   people: People,
-  push: Push,
+  push: Outbox['push'],
   { transfer, account, received }: Extract<TransferResult, { kind: 'done' }>,
 ): Promise<Record<string, unknown>> {
   const payee_user = account === transfer.payee && !userForm.test(account) ? null : account
   if (payee_user !== null) {
     const event = { type: 'transfer-received', data: describe(people, received) }
-    await notifyUser(push, payee_user, event, `transfer/${transfer.id}`)
+    // The transfer is done: without the event the payee sees it on the next visit.
+    await push(payee_user, event, { id: `transfer/${transfer.id}` }).catch(() => undefined)
   }
   return { ...transfer, payee_user, currency, status: 'done' }
 }

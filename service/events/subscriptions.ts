@@ -1,4 +1,4 @@
-/** Event subscriptions of this process: delivery to one socket, and wake-up when an outbox grows or a session ends. */
+/** Event subscriptions of this process: delivery to a socket, notified when an outbox grows or a session ends. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SequencedEvent, SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { encodeBase64Url } from 'miniseal-protocol/text'
@@ -140,7 +140,7 @@ export interface Subscribers {
   close(): void
 }
 
-/** A check of all subscribers is followed by a pause of this many times its duration… */
+/** A check of all subscribers is followed by a pause of its duration times this factor… */
 const pollDelayFactor = 10
 
 /** …up to this many milliseconds, which is also the retry delay. */

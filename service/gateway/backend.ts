@@ -25,14 +25,14 @@ export interface Backend {
   answer(request: RequestMessage, caller: Caller): Promise<ResponseMessage>
   /** The name of the request's route, from a closed set, for limits per route. Absent: the first segment of its path. */
   routeOf?(request: RequestMessage): string | undefined
-  /** What the user is shown when the channel's own policy requires step-up. `undefined`: method and path. */
+  /** The text of the confirmation prompt when the channel requires step-up. `undefined`: method and path. */
   summaryOf?(request: RequestMessage): string | undefined
   /** State of each route, for metrics and health. */
   routes?(): readonly RouteState[]
   close(): Promise<void>
 }
 
-/** What a trace may record of a call: no path, since paths hold names of accounts and orders. */
+/** The data of a call that a trace may record: no path, since paths contain names of accounts and orders. */
 export interface BackendCall {
   readonly method: string
   /** The prefix of the route, from the configuration. */
@@ -64,7 +64,7 @@ export type InnerApp = Hono<{ Variables: InnerVariables }>
 export interface MountOptions {
   /** Whether all of its requests are idempotent, see {@link Backend.isIdempotent}. */
   readonly isIdempotent?: boolean
-  /** Fields that its requests have besides the usual ones, as `fields` of a gateway route. */
+  /** Additional request fields to pass to the app, as `fields` of a gateway route. */
   readonly fields?: readonly string[]
 }
 
@@ -72,8 +72,8 @@ export interface MountOptions {
 class NoRoute extends Response {}
 
 /**
- * A backend that runs `app`. A ProblemError of a handler keeps its code; any other error becomes `internal`, also one of the
- * protocol's own classes, which a library that the handler calls may throw after an effect.
+ * A backend that runs `app`. A ProblemError of a handler keeps its code; any other error becomes `internal`, including a
+ * ProtocolError, which a library may throw after an effect.
  *
  * @throws Error for a field of `options.fields` that is never passed on.
  */
@@ -108,7 +108,7 @@ export function mountApp(
   }
 }
 
-/** A code that the handler did not choose. */
+/** Whether the handler did not choose the code of the error. */
 function isForeign(error: unknown): boolean {
   return error instanceof ProtocolError && !(error instanceof ProblemError)
 }

@@ -1,13 +1,13 @@
 /**
- * Which fields reach a backend, and which of its answer reach the client.
+ * Filters the fields of requests to a backend, and of its answers.
  *
- * Requests are passed an allow list: a device can give a field any name, a list of dangerous names is never complete, and
- * some servers read `_` as `-`.
+ * Requests have an allow list: a device can give a field any name, no list of dangerous names is complete, and some
+ * servers read `_` as `-`.
  */
 import type { Field } from 'miniseal-protocol/frames/binary-http'
 import { UnfitAnswer } from './upstream-pool.ts'
 
-/** Content, content negotiation, conditions, and the signatures with what they cover. */
+/** Content, content negotiation, conditions, and the signatures with the fields that they cover. */
 const passedAlways: ReadonlySet<string> = new Set([
   ...['content-type', 'content-encoding', 'content-digest', 'content-language', 'content-disposition'],
   ...['accept', 'accept-charset', 'accept-encoding', 'accept-language'],
@@ -27,7 +27,7 @@ const neverPassed: readonly RegExp[] = [
   // The identity of the caller, as clouds, gateways and sign-on proxies state it.
   /^(?:x-amzn?-.+|x-goog-.+|x-ms-.+|x-azure-.+|x-appengine-.+|cloudfront-.+|x-consumer-.+|x-credential-.+)$/,
   /^(?:x-webauth-.+|x-pomerium-.+|x-hasura-.+|(?:x-)?openid.*)$/,
-  // The origin of a request, and what it was before a proxy changed it.
+  // The origin of a request, and its form before a proxy changed it.
   /^(?:forwarded|x-forwarded.*|x-real-.+|x-wx-.+|x-original-.+|x-rewrite-.+|x-envoy-.+|x-cluster-.+|x-host)$/,
   /^(?:cf-.+|true-client-.+|fastly-.+|x-proxyuser-.+|origin|referer|sec-.+)$/,
   // Traces.
@@ -42,9 +42,8 @@ export function isPassable(name: string): boolean {
   return nameForm.test(name) && !passedAlways.has(name) && !neverPassed.some((pattern) => pattern.test(name))
 }
 
-/** What {@link isPassable} requires, for the operator. */
-export const passableRule =
-  'a field name in lower case without "_", and none of those that are always or never passed on'
+/** The rule of {@link isPassable}, for the operator. */
+export const passableRule = 'a field name in lower case without "_" that is not always or never passed on'
 
 /**
  * The fields of a device's request that a backend receives. They include every field that a signature covers.
@@ -57,7 +56,7 @@ export function passedFields(fields: readonly Field[], listed: readonly string[]
 
 /**
  * Fields of the connection, fields that the channel sets, and cookies, which mini programs do not have. Signatures of the
- * backend stay: the channel adds its own beside them.
+ * backend are passed on; the channel adds its own.
  */
 const droppedFromReplies = new Set([
   'connection',
@@ -77,7 +76,7 @@ const droppedFromReplies = new Set([
   'idempotency-replayed',
 ])
 
-/** Fields that only the service sets, in every spelling that an HTTP stack takes for the same name. */
+/** Fields that only the service sets, in every spelling that an HTTP stack treats as the same name. */
 const reserved = /^miniseal[-_]/
 
 const printable = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/

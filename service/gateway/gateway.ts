@@ -16,23 +16,24 @@ import { faultOf, openUpstreamPool, UnfitAnswer } from './upstream-pool.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
-  /** The service's host and port: the `Host` that backends see, so that the signature verifies. */
+  /** The service's host and port: the `Host` of requests to backends, so that the signature verifies. */
   readonly authority: string
-  /** Milliseconds for the whole answer of a route that configures none. Default 10000. */
-  readonly timeoutMs?: number
   /** Bytes of an answer's body. */
   readonly maxContent: number
   readonly trace: BackendTrace
   /** Called for every `upstream_unavailable`. Must not throw. */
   readonly onFault?: (fault: UpstreamFault) => void
   readonly primitives: Primitives
-  /** The service signing key in use now. */
+  /** The present signing key of the service. */
   readonly signer: () => MessageSigner
   /** UNIX seconds. */
   readonly now: () => number
   /** Bytes of the operating system's generator. */
   readonly random: (length: number) => Uint8Array
 }
+
+/** Milliseconds for the whole answer of a route that configures none. */
+const defaultTimeout = 10_000
 
 interface Route extends Upstream {
   readonly timeoutMs: number
@@ -42,7 +43,7 @@ interface Route extends Upstream {
 /** A backend that forwards requests by route; a request without a route is `not_found`. */
 export function createGateway(options: GatewayOptions): Backend {
   const routes = options.upstreams.map((upstream): Route => {
-    const timeoutMs = upstream.timeoutMs ?? options.timeoutMs ?? 10_000
+    const timeoutMs = upstream.timeoutMs ?? defaultTimeout
     const connectTimeout = Math.min(timeoutMs, 3_000)
     return {
       ...upstream,
@@ -89,7 +90,7 @@ function routeOf(routes: readonly Route[], message: RequestMessage): Route {
 
 /**
  * The request as the backend receives it: allowed fields, the identity of the caller, and the service's signature. The
- * device key in it needs no trust: its thumbprint is the `cnf.jkt` of the access token, which is signed.
+ * device key in it is authenticated: its thumbprint is the `cnf.jkt` of the signed access token.
  */
 function signedForBackend(
   { primitives, signer, now, random }: GatewayOptions,
@@ -111,7 +112,7 @@ function signedForBackend(
   )
 }
 
-/** @throws ProblemError `upstream_unavailable`, with the effect `none` where that is certain. */
+/** @throws ProblemError `upstream_unavailable`, with the effect `none` if the request certainly did not arrive. */
 async function sendToUpstream(
   route: Route,
   message: RequestMessage,

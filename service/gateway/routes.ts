@@ -13,11 +13,11 @@ export interface Upstream {
   readonly origin: string
   /** Other methods are `not_found`. Absent: all. */
   readonly methods?: readonly string[] | undefined
-  /** Maximum bytes of a request's content, as encoded; more is `payload_invalid`. Absent: what fits a frame. */
+  /** Maximum bytes of a request's content, as encoded; more is `payload_invalid`. Absent: the limit of a frame. */
   readonly maxBody?: number | undefined
   /** Milliseconds for the whole answer. */
   readonly timeoutMs?: number | undefined
-  /** When a request requires step-up. Absent: never. */
+  /** The requests that require step-up. Absent: none. */
   readonly stepUp?: StepUpPolicy | undefined
   /** Fields that are passed on besides the usual ones, see `passedFields`. Absent: none. */
   readonly fields?: readonly string[] | undefined
@@ -27,7 +27,7 @@ export interface Upstream {
 
 const originForm = /^https?:\/\/[^\s/?#@]+\/?$/
 
-/** What {@link isPrefix} requires, for the operator. */
+/** The rule of {@link isPrefix}, for the operator. */
 const prefixRule =
   'a path that begins with /, without a query, empty or dot segments, ";", and unneeded or lower-case percent-encoding'
 
@@ -159,7 +159,7 @@ function isOrigin(text: string): boolean {
   return originForm.test(text) && URL.canParse(text)
 }
 
-/** Whether requests can have this path: any other prefix would never match, or match something unexpected. */
+/** Whether requests can have this path: any other prefix would match nothing, or unexpected paths. */
 function isPrefix(text: string): boolean {
   try {
     assertPath(text)

@@ -1,5 +1,4 @@
-/** When a request needs a biometric confirmation, and how a handler asks for one (protocol, section 9; RFC 9470). */
-
+/** Rules for requests that need a biometric confirmation (protocol, section 9; RFC 9470). */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
@@ -9,15 +8,15 @@ import { ProblemError } from '../problems/problem-error.ts'
 import { isPlainNumber, readMembers } from './unambiguous-json.ts'
 
 /**
- * The refusal by which a handler that has done nothing yet has its user confirm this request by fingerprint or face:
+ * The refusal with which a handler, before any effect, requires a confirmation of this request by fingerprint or face:
  *
  * ```ts
  * if (c.var.caller.acr !== 'soter') throw stepUpRequired('2,000.00 元，转账给 bob')
  * ```
  *
- * The channel adds a challenge. The client sends the same request again, and its caller then has the `acr` `soter`.
+ * The channel adds a challenge. The client sends the same request again; its caller then has the `acr` `soter`.
  *
- * @param summary what the user is shown beside the fingerprint sensor, amount first: 1 to 42 characters without control
+ * @param summary the text of the confirmation prompt, amount first: 1 to 42 characters without control
  *   or format characters
  * @returns `step_up_required`; `payload_invalid` for any other summary, since it holds what the client sent
  */
@@ -44,8 +43,8 @@ const visible = /[^\p{Z}\u2800]/u
 const maxLead = 8
 
 /**
- * Why a template is unsafe whatever the body holds: it must fit the prompt, and show the amount before any other member,
- * so that a long payee name can neither push the amount out of sight nor, written from right to left, reorder it.
+ * The fault of a template that is unsafe for some body. A template must fit the prompt and show the amount before any
+ * other member, so that a long payee name cannot hide the amount, and a right-to-left name cannot reorder it.
  */
 function templateFault(template: string, amount: string): string | undefined {
   // Each member takes one character at least.
@@ -53,7 +52,7 @@ function templateFault(template: string, amount: string): string | undefined {
   if (fault !== undefined) return fault
   const [first, ...others] = [...template.matchAll(placeholder)]
   if (first?.[1] === amount) {
-    return first.index > maxLead ? `more than ${maxLead} characters stand before {${amount}}` : undefined
+    return first.index > maxLead ? `more than ${maxLead} characters precede {${amount}}` : undefined
   }
   return others.some(([, member]) => member === amount) ? `{${amount}} is not the first member` : undefined
 }
@@ -90,7 +89,7 @@ export type StepUpPolicy = z.infer<typeof stepUpShape>
  * Accepts a request that is confirmed or needs no confirmation. Safe methods need none.
  *
  * @throws ProblemError `step_up_required` with the route's summary, in which `{member}` stands for that member of the body;
- *   `payload_invalid` when the body cannot be judged: it must not pass as a small amount.
+ *   `payload_invalid` for a body without a valid amount: it must not pass as a small one.
  */
 export function assertConfirmed(
   policy: StepUpPolicy | undefined,
@@ -103,7 +102,7 @@ export function assertConfirmed(
 }
 
 /**
- * What the user is shown of a request.
+ * The text of the confirmation prompt for a request.
  *
  * @throws ProblemError `payload_invalid` when its body cannot be read.
  */
@@ -115,7 +114,7 @@ export function summaryOf(policy: StepUpPolicy, message: RequestMessage): string
     : filledIn(summary, bodyOf(policy, message))
 }
 
-/** The members that the policy judges or shows. A body of which it needs none may have any content type. */
+/** The members that the policy compares or shows. Without any, the body may have any content type. */
 function bodyOf(policy: StepUpPolicy, message: RequestMessage): Readonly<Record<string, unknown>> {
   const shown = [...(policy.summary ?? '').matchAll(placeholder)].map(([, name = '']) => name)
   const names = 'above' in policy ? [policy.above.member, ...shown] : shown
@@ -134,7 +133,7 @@ function isAbove(
 
 /**
  * Fills in attacker-controlled values, which are shown to the user who sent them. A summary that is too long is refused,
- * not truncated: nobody confirms half of it.
+ * not truncated: the user must confirm all of it.
  *
  * @throws ProblemError `payload_invalid`
  */

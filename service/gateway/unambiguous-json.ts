@@ -1,9 +1,8 @@
 /**
- * JSON that the gateway judges and a backend acts on (docs/guides/integration.md, "JSON that a route judges"). Parsers
- * disagree about duplicate members, names in another case, large numbers and content codings: a policy that judged such
- * content could be bypassed, so it is refused.
+ * JSON that both the gateway and a backend interpret (docs/guides/integration.md, "JSON that a route judges"). Parsers
+ * disagree about duplicate members, names in another case, large numbers and content codings. A policy for such content
+ * could be bypassed, so it is refused.
  */
-
 import { findField, type RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
@@ -21,7 +20,7 @@ const unsafe = /[\p{Cc}\p{Cs}]/u
 
 const anyObject = z.record(z.string(), z.unknown())
 
-/** Whether every parser reads this number exactly. @param text as it stands in the JSON */
+/** Whether every parser reads this number exactly. @param text its form in the JSON */
 export function isPlainNumber(text: string): boolean {
   return plainNumber.test(text) && text.replace(/[^0-9]/g, '').length <= maxDigits
 }

@@ -13,7 +13,7 @@ import {
 import { Agent } from 'undici'
 import { ProblemError } from '../problems/problem-error.ts'
 
-/** Why a backend gave no usable answer: a closed set, for log lines and metrics. */
+/** The cause of a missing or unusable answer of a backend: a closed set, for log lines and metrics. */
 export type UpstreamCause =
   /** Nothing was sent. */
   | 'connect_refused'
@@ -114,7 +114,7 @@ export function openUpstreamPool({ connectTimeout, maxContent }: UpstreamPoolOpt
   })
   const assertClosed = (): void => {
     const remaining = openedAt + openFor - Date.now()
-    // Other requests do not wait for the result of the trial request.
+    // Other requests do not wait for the trial request.
     const isProbing = circuit.state === CircuitState.HalfOpen
     if (isProbing || (circuit.state === CircuitState.Open && remaining > 0))
       throw refusal('circuit_open', 'the backend failed repeatedly; requests are paused', remaining)
@@ -143,7 +143,7 @@ export function openUpstreamPool({ connectTimeout, maxContent }: UpstreamPoolOpt
   }
 }
 
-/** `Isolated` does not occur: no circuit is isolated by hand. */
+/** `Isolated` does not occur: the service never isolates a circuit. */
 const circuitNames = {
   [CircuitState.Closed]: 'closed',
   [CircuitState.HalfOpen]: 'half_open',
@@ -160,7 +160,7 @@ function refusal(reason: UpstreamCause, message: string, remaining: number): Pro
   })
 }
 
-/** Answers that are too large or unfit are no outage: the backend works, and clients could provoke them. */
+/** An answer that is too large or unfit is not an outage: the backend works, and clients could provoke such answers. */
 function isOutage(error: Error): boolean {
   const isLarge = 'code' in error && error.code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
   return !isLarge && !(error instanceof UnfitAnswer)

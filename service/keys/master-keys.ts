@@ -20,7 +20,7 @@ export function parseMasterKeys(text: string | undefined): readonly Uint8Array[]
   })
 }
 
-/** Development only: the key of a data folder, generated once, readable by its owner alone. */
+/** Development only: the key of a data folder, generated once, readable by its owner only. */
 export function developmentMasterKey(folder: string): Uint8Array {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   chmodSync(folder, 0o700)
@@ -41,18 +41,18 @@ function developmentKeyPath(folder: string): string {
   return join(folder, 'master.key')
 }
 
-/** 32 random bytes have fewer distinct values once in 10^10 keys. */
+/** One of 10^10 random keys has fewer distinct bytes. */
 const minDistinct = 16
 
 /**
- * Detects keys that cannot have come from a random source.
+ * Detects keys that are not random.
  *
- * @returns the problem, as a predicate of the key's name, or `undefined`; it contains nothing of the key
+ * @returns the problem, as a predicate of the variable's name, without the key; `undefined` if there is none
  */
 export function findWeakness(key: Uint8Array): string | undefined {
   if (isText(key)) return 'is text in base64, not random bytes'
   if (isRepeated(key)) return 'repeats itself'
-  // Also of the differences, to find bytes that count up or down.
+  // Differences are constant in a key that counts up or down.
   const differences = key.subarray(1).map((byte, i) => byte - (key[i] ?? 0))
   if (Math.min(new Set(key).size, new Set(differences).size) < minDistinct) {
     return 'has too few different bytes to be random'
@@ -60,7 +60,7 @@ export function findWeakness(key: Uint8Array): string | undefined {
   return undefined
 }
 
-/** Valid UTF-8, perhaps truncated, like every passphrase and every key in hex: true of one in 10^7 random keys. */
+/** Valid UTF-8, perhaps truncated, like a passphrase or a key in hex; also one of 10^7 random keys. */
 function isText(key: Uint8Array): boolean {
   try {
     new TextDecoder('utf-8', { fatal: true }).decode(key, { stream: true })

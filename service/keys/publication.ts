@@ -9,23 +9,23 @@ import type { SignatureWindow } from 'miniseal-protocol/http-signatures/signed-r
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { ServiceKeyKind } from '../store/service-keys.ts'
+import type { ServiceKey } from './keyring.ts'
 import { configurationLifetime, type Keyring } from './keyring.ts'
-import type { ServiceKey } from './service-key.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
 
-/** The configuration besides its keys. */
+/** The channel configuration without its keys. */
 export interface ChannelSettings {
   readonly origin: string
   readonly window: SignatureWindow
   /** Bytes. */
   readonly maxFrame: number
-  /** Which witnesses must have cosigned the checkpoint of a receipt: see `LogKeys`. Absent: none. */
+  /** The witnesses whose cosignatures a receipt needs: see `LogKeys`. Absent: none. */
   readonly witnessPolicy?: string | undefined
 }
 
 /** The names of a service's logs. */
 export interface LogNames {
-  /** Of the log that is written to. */
+  /** Of the current log. */
   readonly origin: string
   /** Of ended logs, the newest first. */
   readonly ended: readonly string[]
@@ -39,11 +39,11 @@ export function noteVerifierKey(name: string, publicKey: Uint8Array): string {
 /**
  * The log key of a configuration made at `now`: the newest one that has signed for a configuration's lifetime.
  *
- * After a rotation every checkpoint has a signature of both keys. The new key is announced after a day: by then every
- * checkpoint that clients receive has its signature, whichever process made it. The old one signs for a day more, for
- * clients that hold a configuration with it. So every client finds the signature that it verifies.
+ * After a rotation every checkpoint has signatures of both keys. The new key is announced after a day, when every checkpoint
+ * that clients receive, from any process, has its signature. The old key signs for another day, for clients whose
+ * configuration has it. So every client finds a signature that it can verify.
  *
- * Where no key is that old, on the first day or after a revocation, it is the oldest one.
+ * When no key is that old, on the first day or after a revocation, it is the oldest one.
  *
  * @throws KeyMissing.
  */
@@ -54,8 +54,8 @@ export function announcedLogKey(keyring: Keyring, now: number): ServiceKey {
 }
 
 /**
- * The keys that verify the service's logs at `now`: the announced one under the name of the current log, and each log key
- * in use under the names of ended logs. A revoked key is not among them: a thief could sign under an old name forever.
+ * The keys that verify the service's logs at `now`: the announced one for the current log, and each log key in use for the
+ * ended logs. Revoked keys are excluded: a thief could sign for an ended log forever.
  */
 export function publishedLogKeys(keyring: Keyring, { origin, ended }: LogNames, now: number): LogKeys {
   const { publicKey } = announcedLogKey(keyring, now)

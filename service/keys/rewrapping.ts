@@ -9,20 +9,20 @@ import {
 } from '../store/wrapped-values.ts'
 import { type SecretWrapper, secretContext } from './wrapping.ts'
 
-/** Values that are rewrapped at the same time: a few milliseconds of the database. */
+/** Values that are rewrapped concurrently: a few milliseconds of the database. */
 const batchSize = 100
 
-/** Between two batches, in milliseconds, for requests. */
+/** Milliseconds between two batches, for requests. */
 const pause = 5
 
-/** Each pass finds what a process with an old configuration wrote meanwhile; such a process has to be restarted. */
+/** Each pass rewraps what processes with an old configuration wrote during the previous one; they must be restarted. */
 const maxPasses = 3
 
 export interface RewrapResult {
   readonly rewrapped: number
-  /** Values that are not wrapped with the current key, at the end. */
+  /** Values that are not wrapped with the current key afterwards. */
   readonly remaining: number
-  /** Of these: values that no configured key can unwrap. They are unchanged. */
+  /** Those that no configured key can unwrap, unchanged. */
   readonly unreadable: number
 }
 
@@ -34,8 +34,8 @@ export async function countOld(store: Store, wrapper: SecretWrapper): Promise<nu
 }
 
 /**
- * Rewraps all values that are not wrapped with the current key. It may be interrupted at any time and run again: the value
- * itself shows whether it is done. A value that is replaced meanwhile stays as it was written.
+ * Rewraps all values that are not wrapped with the current key. It may be interrupted and run again, because each value
+ * identifies its key. A value that is replaced concurrently is not overwritten.
  *
  * @param onProgress called after each batch
  */
@@ -78,7 +78,7 @@ async function* oldValues(
   }
 }
 
-/** One transaction for each value, so that one that was replaced or deleted meanwhile does not undo the others. */
+/** One transaction per value, so that a concurrently replaced or deleted value does not undo the others. */
 async function rewrap(
   store: Store,
   wrapper: SecretWrapper,

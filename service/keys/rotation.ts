@@ -1,20 +1,19 @@
-/** Rotating keys: on schedule, by hand, the root key in two steps, and revoking a key that has leaked. */
+/** Rotation of keys, on schedule or by command, of the root key in two steps, and revocation of leaked keys. */
 import type { ServiceKeyKind } from '../store/service-keys.ts'
 import type { Store, Write } from '../store/store.ts'
-import { configurationLifetime, forever, type Keyring } from './keyring.ts'
-import { makeServiceKey, type ServiceKey } from './service-key.ts'
+import { configurationLifetime, forever, type Keyring, makeServiceKey, type ServiceKey } from './keyring.ts'
 import type { SecretWrapper } from './wrapping.ts'
 
-/** Kinds with a successor that takes over by itself. Root keys have two steps; lookup keys stay. */
+/** Kinds that are rotated in one step. Root keys need two; lookup keys are permanent. */
 export type RotatableKind = 'agreement' | 'signing' | 'token' | 'log'
 
-/** Kinds whose keys can be revoked; lookup keys stay. */
+/** Kinds whose keys can be revoked; lookup keys are permanent. */
 export type RevocableKind = 'root' | RotatableKind
 
 /** The request contradicts the existing keys; the message is for the operator. */
 export class RotationRefused extends Error {}
 
-/** For how long an old key is accepted after the activation of the new one, in seconds. Tokens expire after an hour. */
+/** Seconds for which an old key is accepted after the activation of the new one. */
 const overlaps: Readonly<Record<RotatableKind, number>> = {
   agreement: configurationLifetime,
   signing: configurationLifetime,
@@ -44,7 +43,7 @@ export async function rotateWhenDue(
   keyring: Keyring,
   now: number,
 ): Promise<boolean> {
-  // A signing key is created a day before its activation: the newest key counts, not the active one.
+  // The age of the newest key counts: a signing key is created a day before its activation.
   const due = (): readonly RotatableKind[] =>
     maxAges
       .filter(([kind, age]) => keyring.published(kind, now).every(({ createdAt }) => createdAt + age <= now))
@@ -70,7 +69,7 @@ class RotatedConcurrently extends Error {}
  *
  * Agreement and token keys are active at once; the old ones are accepted until every configuration or token that uses them
  * has expired. A signing key is published a configuration's lifetime before its activation, so that every client has it when
- * the first response uses it. A log key signs at once, beside the old one, which signs on for two such lifetimes: see
+ * the first response uses it. A log key signs at once; the old one also signs for two such lifetimes: see
  * `announcedLogKey`.
  *
  * @returns the new key's `kid` and its activation, UNIX seconds
@@ -116,7 +115,7 @@ export async function createNextRootKey(
 }
 
 /**
- * Signs configurations with this root key from `at` on. The others stay, so that the operator can go back to them.
+ * Signs configurations with this root key from `at` on. The other keys remain, so that the operator can reactivate them.
  *
  * @returns its activation, UNIX seconds
  * @throws RotationRefused for an unknown key, or for the current one.
@@ -162,7 +161,7 @@ export async function revokeKey(
   return next.kid
 }
 
-/** A retired key is no successor: it must not be the only one left when it ends. */
+/** A retired key is no successor: after its end there would be no key. */
 function hasNoEnd({ notAfter }: ServiceKey): boolean {
   return notAfter === 0
 }

@@ -97,7 +97,7 @@ const blockLength = 4_096
 const block = new Uint8Array(blockLength)
 let used = blockLength
 
-/** Random bytes, drawn from the system in blocks: a call for each salt and nonce costs more than they do. No copy is kept. */
+/** Random bytes, read from the system in blocks for speed. Returned bytes are erased from the block. */
 export function randomBytes(length: number): Uint8Array {
   if (length > blockLength / 8) return randomFillSync(new Uint8Array(length))
   if (used + length > blockLength) {

@@ -1,6 +1,6 @@
 /**
- * Wraps secrets at rest with the master key: XChaCha20-Poly1305, with row and column as associated data, so that a value
- * that is moved to another row or column cannot be unwrapped.
+ * Wraps secrets at rest with the master key: XChaCha20-Poly1305 with row and column as associated data, so that a value
+ * moved to another row or column cannot be unwrapped.
  *
  * ```
  * wrapped = 0x01 ‖ key hint(4) ‖ nonce(24) ‖ ciphertext and tag

@@ -32,8 +32,8 @@ interface Body {
 }
 
 /**
- * Milliseconds during which a body is not evicted for another one of its source. Otherwise a client that reconnects
- * at once with large bodies would keep the service reading.
+ * Milliseconds during which a body is not evicted for another one of its source. Otherwise a client could make the service
+ * read large bodies without end, by reconnecting.
  */
 const defaultGrace = 2_000
 

@@ -46,7 +46,7 @@ export function senderOf(
 }
 
 /**
- * One address for a group, for APIs that take no ranges: the first of a /64.
+ * One address of a group, for APIs without ranges: the first of a /64.
  *
  * @returns `undefined` when the address is unknown
  */

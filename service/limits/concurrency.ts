@@ -78,7 +78,7 @@ function once(run: () => void): Release {
   }
 }
 
-/** Usage per name. The first request of a name is always admitted, whatever its size. */
+/** Usage per name. The first request of a name is always admitted, regardless of its size. */
 class Share {
   readonly #limit: number
   readonly #byteLimit: number
@@ -112,8 +112,8 @@ export interface SocketSlots {
    */
   open(source: string): () => void
   /**
-   * Counts a socket for its session and user once they are known. Over a limit the oldest socket is evicted: a phone
-   * that changes networks leaves a dead one behind.
+   * Counts a socket for its session and user. Over a limit the oldest socket is evicted: it is probably the lost
+   * connection of a phone that has changed networks.
    *
    * @returns removes the socket; idempotent.
    */

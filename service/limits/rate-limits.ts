@@ -6,7 +6,7 @@ import type { LimitSettings, Rate } from './settings.ts'
 
 /**
  * Keys per window. Keys are attacker-controlled (addresses), and `RateLimiterMemory` does not bound them, so the least
- * recently used one is evicted. An attacker with more addresses than this gains only what the addresses give anyway.
+ * recently used one is evicted. That helps only an attacker with more addresses, whose allowances exceed a window anyway.
  */
 const defaultMaxKeys = 20_000
 
@@ -93,7 +93,7 @@ export interface StorageOwner {
   readonly device: string
 }
 
-/** Bounds what one device and one user make the service store per day. */
+/** Bounds the bytes stored per day for one device and for one user. */
 export interface StorageQuota {
   /** Checked before an unsafe request is claimed. @throws ProblemError `rate_limited` (429) when the quota is used up. */
   assertWithin(owner: StorageOwner): Promise<void>

@@ -22,7 +22,7 @@ const production = {
   user: perMinute(1_200),
   device: perMinute(600),
   app: perMinute(60_000),
-  /** MiB that the unsafe requests of one device, and of one user, may make the service store. */
+  /** MiB stored for the unsafe requests of one device, and of one user. */
   stored_mib_device: perDay(128),
   stored_mib_user: perDay(256),
   /** Outcome queries of one user, which no other limit counts. */
@@ -102,7 +102,7 @@ const minBodyMib = 2
 const form = `MINISEAL_LIMITS must be a comma list of name=count/seconds (${rateNames.join(', ')}) and name=count (${countNames.join(', ')})`
 
 /**
- * Parses `MINISEAL_LIMITS`, for example `user=120/60,in_flight=256`. Limits that are not named keep their default.
+ * Parses `MINISEAL_LIMITS`, for example `user=120/60,in_flight=256`. Other limits have their default.
  *
  * @throws Error for an unknown or repeated name, a malformed value, zero, a window over a day, a share over 100, or a
  *   `body_mib` below the size of one body.

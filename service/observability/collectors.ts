@@ -1,7 +1,4 @@
-/**
- * The Prometheus metrics. Every label value comes from a closed set: outsiders can neither choose one nor make the
- * service store more series.
- */
+/** The Prometheus metrics. Every label value comes from a closed set, so clients cannot add series. */
 import type { Registry } from 'prom-client'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { ExchangeRecord } from '../channel/context.ts'
@@ -24,62 +21,72 @@ const durations = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 /** Up to the largest batch of commits and of log entries. */
 const batchSizes = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
-function counter<L extends string>(registry: Registry, name: string, help: string, ...labelNames: L[]) {
-  return new Counter<L>({ name, help, labelNames, registers: [registry] })
-}
+/** Constructors of metrics in one registry. */
+export type MetricFactory = ReturnType<typeof createMetricFactory>
 
-function histogram<L extends string>(
-  registry: Registry,
-  buckets: number[],
-  name: string,
-  help: string,
-  ...labelNames: L[]
-) {
-  return new Histogram<L>({ name, help, labelNames, buckets, registers: [registry] })
-}
-
-/** A gauge that is read on each scrape; without a value the series is absent. */
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  read: () => number | undefined | Promise<number | undefined>,
-): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    async collect() {
-      const value = await read()
-      if (value === undefined) this.remove()
-      else this.set(value)
+export function createMetricFactory(registry: Registry) {
+  const registers = [registry]
+  return {
+    counter: <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+      new Counter<L>({ name, help, labelNames, registers }),
+    histogram: <L extends string>(buckets: number[], name: string, help: string, ...labelNames: L[]) =>
+      new Histogram<L>({ name, help, labelNames, buckets, registers }),
+    /** Is read on each scrape; without a value the series is absent. */
+    gauge(name: string, help: string, read: () => number | undefined | Promise<number | undefined>): void {
+      new Gauge({
+        name,
+        help,
+        registers,
+        async collect() {
+          const value = await read()
+          if (value === undefined) this.remove()
+          else this.set(value)
+        },
+      })
     },
-  })
+    /** Has a series for each of the labelled values of a scrape. */
+    gauges<L extends string>(
+      name: string,
+      help: string,
+      labelNames: L[],
+      read: () => Labelled<L>[] | Promise<Labelled<L>[]>,
+    ): void {
+      new Gauge<L>({
+        name,
+        help,
+        labelNames,
+        registers,
+        async collect() {
+          const values = await read()
+          this.reset()
+          for (const [labels, value] of values) this.set(labels, value)
+        },
+      })
+    },
+  }
 }
 
-export function collectExchanges(registry: Registry): (record: ExchangeRecord) => void {
-  const total = counter(
-    registry,
+type Labelled<L extends string> = readonly [Record<L, string>, number]
+
+export function collectExchanges(metrics: MetricFactory): (record: ExchangeRecord) => void {
+  const total = metrics.counter(
     'miniseal_exchanges_total',
     'Exchanges by kind, status class, problem code (ok: none) and the step that refused.',
     ...(['kind', 'status', 'code', 'step'] as const),
   )
-  const duration = histogram(
-    registry,
+  const duration = metrics.histogram(
     durations,
     'miniseal_exchange_duration_seconds',
     'Time from a frame to its answer.',
     'kind',
   )
-  const stage = histogram(
-    registry,
+  const stage = metrics.histogram(
     durations,
     'miniseal_exchange_stage_duration_seconds',
     'Time of one stage of an exchange, including a stage that refused.',
     'stage',
   )
-  const risks = counter(
-    registry,
+  const risks = metrics.counter(
     'miniseal_logins_by_risk_total',
     "Logins by WeChat's risk rank (0 to 4, unavailable, or blocked by WeChat); see MINISEAL_RISK_POLICY.",
     'risk',
@@ -92,15 +99,13 @@ export function collectExchanges(registry: Registry): (record: ExchangeRecord) =
   }
 }
 
-export function collectWechatCalls(registry: Registry): (call: WechatCall) => void {
-  const total = counter(
-    registry,
+export function collectWechatCalls(metrics: MetricFactory): (call: WechatCall) => void {
+  const total = metrics.counter(
     'miniseal_wechat_calls_total',
     'Calls of the WeChat API by outcome and errcode (other: unknown errcode).',
     ...(['api', 'outcome', 'errcode'] as const),
   )
-  const duration = histogram(
-    registry,
+  const duration = metrics.histogram(
     durations,
     'miniseal_wechat_call_duration_seconds',
     'Time of one call of the WeChat API.',
@@ -112,7 +117,7 @@ export function collectWechatCalls(registry: Registry): (call: WechatCall) => vo
   }
 }
 
-/** An errcode comes from the network: unknown ones must not become labels. */
+/** Unknown errcodes come from the network and must not become labels. */
 function errcodeLabel(errcode: number | undefined): string {
   if (errcode === undefined) return ''
   return isKnownErrcode(errcode) ? String(errcode) : 'other'
@@ -125,17 +130,15 @@ const knownFaults = new Set(
   40001 40P01 53100 53300 57014 57P01 57P03`.split(/\s+/),
 )
 
-export function collectCommits(registry: Registry): (report: CommitReport) => void {
-  const duration = histogram(
-    registry,
+export function collectCommits(metrics: MetricFactory): (report: CommitReport) => void {
+  const duration = metrics.histogram(
     durations,
     'miniseal_commit_duration_seconds',
     'Time until a write transaction is durable or has failed.',
     'outcome',
   )
-  const size = histogram(registry, batchSizes, 'miniseal_commit_batch_size', 'Commits per write transaction.')
-  const errors = counter(
-    registry,
+  const size = metrics.histogram(batchSizes, 'miniseal_commit_batch_size', 'Commits per write transaction.')
+  const errors = metrics.counter(
     'miniseal_store_errors_total',
     'Failed transactions by result code of the database or the operating system (other: none or unknown).',
     'code',
@@ -148,10 +151,9 @@ export function collectCommits(registry: Registry): (report: CommitReport) => vo
 }
 
 /** @returns records the failure */
-export function collectDatabaseFailure(registry: Registry): () => void {
+export function collectDatabaseFailure(metrics: MetricFactory): () => void {
   let hasFailed = 0
-  gauge(
-    registry,
+  metrics.gauge(
     'miniseal_database_failed',
     '1 after the SQLite file was removed or replaced, or the disk failed: requests are refused until a restart.',
     () => hasFailed,
@@ -164,11 +166,10 @@ export function collectDatabaseFailure(registry: Registry): () => void {
 /** Milliseconds for which a session count is reused: frequent scrapes cost the database nothing. */
 const sessionCountAge = 15_000
 
-export function collectSessions(registry: Registry, count: () => Promise<number>): void {
+export function collectSessions(metrics: MetricFactory, count: () => Promise<number>): void {
   let countedAt = Number.NEGATIVE_INFINITY
   let value: number | undefined
-  gauge(
-    registry,
+  metrics.gauge(
     'miniseal_sessions_active',
     'Sessions that have neither ended nor expired, in the whole database.',
     async () => {
@@ -185,16 +186,14 @@ export interface ClockObserver {
   readonly onStable: () => void
 }
 
-export function collectClock(registry: Registry): ClockObserver {
-  const jumps = counter(
-    registry,
+export function collectClock(metrics: MetricFactory): ClockObserver {
+  const jumps = metrics.counter(
     'miniseal_clock_jumps_total',
     'Jumps of the wall clock against the monotonic clock.',
     'direction',
   )
   let isSuspended = 1
-  gauge(
-    registry,
+  metrics.gauge(
     'miniseal_pruning_suspended',
     '1 while no rows are deleted, after a clock jump or the start of the process.',
     () => isSuspended,
@@ -222,31 +221,28 @@ export function collectDroppedLines(registry: Registry): void {
   })
 }
 
-export function collectDisk(registry: Registry, disk: Pick<DiskGuard, 'state'>): void {
-  gauge(
-    registry,
+export function collectDisk(metrics: MetricFactory, disk: Pick<DiskGuard, 'state'>): void {
+  metrics.gauge(
     'miniseal_disk_free_bytes',
     'Free space of the database and data folders; absent when not watched.',
     () => disk.state().free,
   )
-  gauge(
-    registry,
+  metrics.gauge(
     'miniseal_disk_low',
     '1 while free space is below MINISEAL_DISK_RESERVE and unsafe requests are refused.',
     () => (disk.state().isLow ? 1 : 0),
   )
 }
 
-export function collectUsage(registry: Registry, usage: () => ResourceUsage): void {
-  gauge(registry, 'miniseal_requests_in_flight', 'Frames and pushes in process.', () => usage().inFlight)
-  gauge(registry, 'miniseal_body_memory_bytes', 'Memory reserved for bodies.', () => usage().bodyBytes)
+export function collectUsage(metrics: MetricFactory, usage: () => ResourceUsage): void {
+  metrics.gauge('miniseal_requests_in_flight', 'Frames and pushes in process.', () => usage().inFlight)
+  metrics.gauge('miniseal_body_memory_bytes', 'Memory reserved for bodies.', () => usage().bodyBytes)
 }
 
 const circuitStates = { closed: 0, half_open: 1, open: 2 } as const
 
-export function collectUpstreamFaults(registry: Registry): (fault: UpstreamFault) => void {
-  const faults = counter(
-    registry,
+export function collectUpstreamFaults(metrics: MetricFactory): (fault: UpstreamFault) => void {
+  const faults = metrics.counter(
     'miniseal_upstream_faults_total',
     'Requests without a valid response from their backend, by route and cause.',
     ...(['route', 'cause'] as const),
@@ -254,34 +250,27 @@ export function collectUpstreamFaults(registry: Registry): (fault: UpstreamFault
   return ({ route, cause }) => faults.inc({ route, cause })
 }
 
-export function collectRoutes(registry: Registry, routes: () => readonly RouteState[]): void {
-  const registers = [registry]
-  new Gauge({
-    name: 'miniseal_upstream_circuit_state',
-    help: 'Circuit breaker of a route: 0 closed, 1 half open, 2 open.',
-    labelNames: ['route'],
-    registers,
-    collect() {
-      for (const { route, circuit } of routes()) this.set({ route }, circuitStates[circuit])
-    },
-  })
-  new Gauge({
-    name: 'miniseal_upstream_requests',
-    help: 'Requests of a route: running at the backend, or waiting.',
-    labelNames: ['route', 'state'],
-    registers,
-    collect() {
-      for (const { route, running, waiting } of routes()) {
-        this.set({ route, state: 'running' }, running)
-        this.set({ route, state: 'waiting' }, waiting)
-      }
-    },
-  })
+export function collectRoutes(metrics: MetricFactory, routes: () => readonly RouteState[]): void {
+  metrics.gauges(
+    'miniseal_upstream_circuit_state',
+    'Circuit breaker of a route: 0 closed, 1 half open, 2 open.',
+    ['route'],
+    () => routes().map(({ route, circuit }) => [{ route }, circuitStates[circuit]]),
+  )
+  metrics.gauges(
+    'miniseal_upstream_requests',
+    'Requests of a route: running at the backend, or waiting.',
+    ['route', 'state'],
+    () =>
+      routes().flatMap(({ route, running, waiting }) => [
+        [{ route, state: 'running' }, running],
+        [{ route, state: 'waiting' }, waiting],
+      ]),
+  )
 }
 
-export function collectClosedConnections(registry: Registry): (reason: CloseReason) => void {
-  const closed = counter(
-    registry,
+export function collectClosedConnections(metrics: MetricFactory): (reason: CloseReason) => void {
+  const closed = metrics.counter(
     'miniseal_connections_closed_total',
     'Connections closed for abuse: too many unanswered requests (pipelining), unread responses (slow-reader), tiny chunks (tiny-chunks).',
     'reason',
@@ -292,27 +281,24 @@ export function collectClosedConnections(registry: Registry): (reason: CloseReas
 /** Close codes that become labels; clients can choose any other. */
 const knownCloseCodes: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006, 1009, 4400, 4401])
 
-export function collectSockets(registry: Registry): SocketObserver {
-  const open = new Gauge({
-    name: 'miniseal_sockets_open',
-    help: 'Open WebSockets.',
-    registers: [registry],
-  })
-  const closed = counter(
-    registry,
+export function collectSockets(metrics: MetricFactory): SocketObserver {
+  let open = 0
+  metrics.gauge('miniseal_sockets_open', 'Open WebSockets.', () => open)
+  const closed = metrics.counter(
     'miniseal_sockets_closed_total',
     'Closed WebSockets by close code (1006: terminated or connection lost).',
     'code',
   )
-  const delivered = counter(
-    registry,
+  const delivered = metrics.counter(
     'miniseal_events_delivered_total',
     'Events that this process has sent over a socket, including repetitions.',
   )
   return {
-    onOpen: () => open.inc(),
+    onOpen: () => {
+      open += 1
+    },
     onClose: (code) => {
-      open.dec()
+      open -= 1
       closed.inc({ code: knownCloseCodes.has(code) ? String(code) : 'other' })
     },
     onDelivered: () => delivered.inc(),
@@ -320,8 +306,8 @@ export function collectSockets(registry: Registry): SocketObserver {
 }
 
 /** @returns wraps a store to count its committed events */
-export function collectPushes(registry: Registry): (store: Store) => Store {
-  const pushed = counter(registry, 'miniseal_events_pushed_total', 'Events that this process has stored.')
+export function collectPushes(metrics: MetricFactory): (store: Store) => Store {
+  const pushed = metrics.counter('miniseal_events_pushed_total', 'Events that this process has stored.')
   return (store) => ({
     ...store,
     commit: async (writes) => {
@@ -339,33 +325,29 @@ export interface ObservedLog extends LogStatus {
 
 /** Metrics of the transparency log. @returns its observer */
 export function collectTlog(
-  registry: Registry,
+  metrics: MetricFactory,
   status: () => Promise<ObservedLog>,
 ): (event: LogEvent) => void {
-  const batch = histogram(
-    registry,
+  const batch = metrics.histogram(
     batchSizes,
     'miniseal_tlog_batch_entries',
     'Entries that this process has sequenced per batch.',
   )
-  const duration = histogram(
-    registry,
+  const duration = metrics.histogram(
     durations,
     'miniseal_tlog_batch_duration_seconds',
     'Time until a batch is durable.',
   )
-  const signed = counter(
-    registry,
+  const signed = metrics.counter(
     'miniseal_tlog_checkpoints_signed_total',
     'Checkpoints that this process has signed.',
   )
-  const failures = counter(
-    registry,
+  const failures = metrics.counter(
     'miniseal_tlog_task_failures_total',
     'Failed background tasks of the log; each is retried.',
     'task',
   )
-  gaugeTlogStatus(registry, status)
+  gaugeTlogStatus(metrics, status)
   return (event) => {
     if (event.kind === 'sequenced') {
       batch.observe(event.leaves)
@@ -376,8 +358,8 @@ export function collectTlog(
   }
 }
 
-/** One status query serves all gauges of a scrape. Without an answer of the database the series are absent. */
-function gaugeTlogStatus(registry: Registry, status: () => Promise<ObservedLog>): void {
+/** The gauges of a scrape share one status query. Without an answer of the database the series are absent. */
+function gaugeTlogStatus(metrics: MetricFactory, status: () => Promise<ObservedLog>): void {
   let pending: Promise<ObservedLog | undefined> | undefined
   const query = (): Promise<ObservedLog | undefined> => {
     pending ??= status()
@@ -388,20 +370,16 @@ function gaugeTlogStatus(registry: Registry, status: () => Promise<ObservedLog>)
     return pending
   }
   const statusGauge = (name: string, help: string, read: (log: ObservedLog) => number | null): void =>
-    gauge(registry, `miniseal_tlog_${name}`, help, async () => {
+    metrics.gauge(`miniseal_tlog_${name}`, help, async () => {
       const log = await query()
       return log === undefined ? undefined : (read(log) ?? undefined)
     })
-  new Gauge({
-    name: 'miniseal_tlog_witness_lag_entries',
-    help: 'Entries under the latest checkpoint that a witness has not cosigned.',
-    labelNames: ['witness'],
-    registers: [registry],
-    async collect() {
-      this.reset()
-      for (const { name, behind } of (await query())?.witnesses ?? []) this.set({ witness: name }, behind)
-    },
-  })
+  metrics.gauges(
+    'miniseal_tlog_witness_lag_entries',
+    'Entries under the latest checkpoint that a witness has not cosigned.',
+    ['witness'],
+    async () => ((await query())?.witnesses ?? []).map(({ name, behind }) => [{ witness: name }, behind]),
+  )
   statusGauge('tree_size', 'Entries in the tree.', ({ size }) => size)
   statusGauge(
     'checkpoint_size',

@@ -1,6 +1,6 @@
 /**
  * The destination of log lines. A sink that is full, slow, broken or closed drops and counts lines. It never blocks the
- * event loop, never ends the process, and buffers a bounded number of bytes.
+ * event loop, never ends the process, and buffers a bounded number of characters.
  */
 import { fstatSync, write } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -29,7 +29,7 @@ export function droppedLines(): number {
   return dropped
 }
 
-/** Standard error, written without blocking whatever it is connected to. */
+/** Standard error: a file, terminal, pipe or socket, written without blocking. */
 export function standardErrorSink(): LogSink {
   const kind = fstatSync(2)
   if (!kind.isFIFO() && !kind.isSocket()) return createLogSink(writeToFile)

@@ -15,7 +15,7 @@ import { refusalTexts } from '../tlog/log-health.ts'
 import type { WechatCall } from '../wechat/client.ts'
 import { standardErrorSink } from './log-sink.ts'
 
-/** Logs to standard error; standard output belongs to the command. */
+/** Logs to standard error; standard output is for the result of a command. */
 export function createLogger(level: string): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, standardErrorSink())
 }
@@ -31,7 +31,7 @@ export function logExchanges(log: Logger): (record: ExchangeRecord) => void {
   }
 }
 
-/** Logs calls of the WeChat API, with the `rid` that WeChat support asks for. */
+/** Logs calls of the WeChat API, with the `rid` for WeChat support. */
 export function logWechatCalls(log: Logger): (call: WechatCall) => void {
   return ({ api, outcome, errcode, rid, durationMs }) => {
     const line = { event: 'wechat.called', api, outcome, errcode, rid, durationMs }

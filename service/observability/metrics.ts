@@ -17,28 +17,28 @@ export interface MetricsText {
 /** @param countSessions active sessions; called on a scrape, at most every 15 s */
 export function createMetrics(countSessions: () => Promise<number>) {
   const registry = new Registry()
-  collect.collectSessions(registry, countSessions)
+  const metrics = collect.createMetricFactory(registry)
+  collect.collectSessions(metrics, countSessions)
   collect.collectDroppedLines(registry)
   let isFirstScrape = true
   return {
-    onExchange: collect.collectExchanges(registry),
-    onWechatCall: collect.collectWechatCalls(registry),
-    onCommit: collect.collectCommits(registry),
-    onDatabaseFailed: collect.collectDatabaseFailure(registry),
-    onUpstreamFault: collect.collectUpstreamFaults(registry),
-    onConnectionClosed: collect.collectClosedConnections(registry),
-    onSocket: collect.collectSockets(registry),
-    clock: collect.collectClock(registry),
+    onExchange: collect.collectExchanges(metrics),
+    onWechatCall: collect.collectWechatCalls(metrics),
+    onCommit: collect.collectCommits(metrics),
+    onDatabaseFailed: collect.collectDatabaseFailure(metrics),
+    onUpstreamFault: collect.collectUpstreamFaults(metrics),
+    onConnectionClosed: collect.collectClosedConnections(metrics),
+    onSocket: collect.collectSockets(metrics),
+    clock: collect.collectClock(metrics),
     /** Wraps a store to count its committed events. */
-    countPushes: collect.collectPushes(registry),
-    /** Each `watch…` registers the gauges of a part that exists later; call it once. */
-    watchTlog: (status: () => Promise<collect.ObservedLog>) => collect.collectTlog(registry, status),
-    watchDisk: (disk: Parameters<typeof collect.collectDisk>[1]) => collect.collectDisk(registry, disk),
-    watchUsage: (usage: Parameters<typeof collect.collectUsage>[1]) => collect.collectUsage(registry, usage),
-    watchRoutes: (routes: Parameters<typeof collect.collectRoutes>[1]) =>
-      collect.collectRoutes(registry, routes),
+    countPushes: collect.collectPushes(metrics),
+    /** For parts that are created after the metrics: each `watch…` is called once. */
+    watchTlog: collect.collectTlog.bind(undefined, metrics),
+    watchDisk: collect.collectDisk.bind(undefined, metrics),
+    watchUsage: collect.collectUsage.bind(undefined, metrics),
+    watchRoutes: collect.collectRoutes.bind(undefined, metrics),
     async read(): Promise<MetricsText> {
-      // Process metrics observe timers and garbage collection: not before somebody scrapes.
+      // Process metrics observe timers and garbage collection: only from the first scrape on.
       if (isFirstScrape) collectDefaultMetrics({ register: registry })
       isFirstScrape = false
       return { type: registry.contentType, text: await registry.metrics() }
@@ -53,7 +53,7 @@ export function fanOut<T>(...observers: readonly ((value: T) => void)[]): (value
   }
 }
 
-/** Who may read the metrics: holders of the token, everybody who can connect, or nobody. */
+/** Who may read the metrics: clients with the token, all clients, or none. */
 export type MetricsAccess =
   | { readonly kind: 'token'; readonly token: string }
   | { readonly kind: 'open' }

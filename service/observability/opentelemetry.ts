@@ -21,7 +21,7 @@ const collectorTimeout = 3_000
 
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** Registers nothing globally: the host program keeps its own OpenTelemetry set-up. */
+/** Registers nothing globally: the host program may have its own OpenTelemetry set-up. */
 export function createTraces({ url, serviceName }: TraceSettings, log: Logger): Traces {
   const exporter = exportAllowed(new OTLPTraceExporter({ url, timeoutMillis: collectorTimeout }), log)
   const provider = new NodeTracerProvider({
@@ -129,7 +129,7 @@ interface Spans {
   current(): Span | undefined
 }
 
-/** Uses an `AsyncLocalStorage` of its own: the context manager of OpenTelemetry belongs to the host program. */
+/** Uses a separate `AsyncLocalStorage`: the host program may register OpenTelemetry's context manager. */
 function createSpans(tracer: Tracer): Spans {
   const scopes = new AsyncLocalStorage<Scope>()
 
@@ -194,8 +194,8 @@ function fail(span: Span, error: unknown): void {
 }
 
 /**
- * Attributes that may leave the service, applied last, whatever code set them. Values come from closed sets or from the
- * configuration: no path, address, user, key or token.
+ * Exported attributes: the filter runs last, for spans of all code. Values come from closed sets or from the configuration: no
+ * path, address, user, key or token.
  */
 const allowedAttributes: ReadonlySet<string> = new Set([
   'http.request.method',

@@ -45,8 +45,6 @@ export async function openTraces(settings: TraceSettings | undefined, log: Logge
   return createTraces(settings, log)
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /**
  * Parses the variables of the OpenTelemetry specification: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` (used as is) or
  * `OTEL_EXPORTER_OTLP_ENDPOINT` (plus `/v1/traces`); `OTEL_SDK_DISABLED=true` and `OTEL_TRACES_EXPORTER=none` disable
@@ -55,7 +53,9 @@ type Environment = Readonly<Record<string, string | undefined>>
  * @returns `undefined` when tracing is disabled
  * @throws Error for the operator: an invalid URL, an unsupported protocol or exporter.
  */
-export function parseTraces(environment: Environment): TraceSettings | undefined {
+export function parseTraces(
+  environment: Readonly<Record<string, string | undefined>>,
+): TraceSettings | undefined {
   const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, OTEL_EXPORTER_OTLP_ENDPOINT: base } = environment
   const url = traces ?? (base === undefined ? undefined : `${base.replace(/\/+$/, '')}/v1/traces`)
   const exporter = environment.OTEL_TRACES_EXPORTER ?? 'otlp'

@@ -65,12 +65,12 @@ const signedOut: Translated = {
   'zh-CN': '登录已失效，请重新登录',
 }
 const securityFailed: Translated = {
-  en: 'The security check failed, so we stopped.',
+  en: 'The security check failed.',
   'zh-CN': '安全校验未通过，操作已停止',
 }
 const signInFailed: Translated = {
-  en: 'WeChat sign-in did not work. Please try again.',
-  'zh-CN': '微信登录未成功，请重试',
+  en: 'WeChat sign-in failed. Please try again.',
+  'zh-CN': '微信登录失败，请重试',
 }
 
 const explainRequest = {
@@ -148,7 +148,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     status: 413,
     group: 'clear',
     steps: ['frame'],
-    user: { en: 'This is too large to send.', 'zh-CN': '内容过大，无法发送' },
+    user: { en: 'The content is too large to send.', 'zh-CN': '内容过大，无法发送' },
     texts: {
       en: {
         title: 'Frame too large',
@@ -191,7 +191,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     steps: ['limits', 'frame', 'session', 'open'],
     retryable: true,
     retryAfter: 1,
-    user: { en: 'The service is busy. Please try again shortly.', 'zh-CN': '现在使用的人较多，请稍后再试' },
+    user: { en: 'The service is busy. Please try again shortly.', 'zh-CN': '当前使用人数较多，请稍后再试' },
     texts: {
       en: {
         title: 'Service overloaded',
@@ -317,7 +317,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     steps: ['window'],
     retryable: true,
     user: {
-      en: 'Your phone’s clock is off. Please correct it and try again.',
+      en: 'Your phone’s clock is wrong. Please correct it and try again.',
       'zh-CN': '手机时间不准确，请校准后再试',
     },
     texts: {
@@ -507,7 +507,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     group: 'request',
     steps: ['claim'],
     user: {
-      en: 'This was already received. Please do not send it twice.',
+      en: 'The request was already received. Please do not send it again.',
       'zh-CN': '请求已被处理，请勿重复提交',
     },
     texts: {
@@ -553,7 +553,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     group: 'request',
     steps: ['binary-http', 'key', 'login', 'handler'],
     effect: 'none',
-    user: { en: 'Some details are not right. Please check them.', 'zh-CN': '提交的内容有误，请检查' },
+    user: { en: 'Some details are invalid. Please check them.', 'zh-CN': '提交的内容有误，请检查' },
     texts: {
       en: {
         title: 'Invalid request',
@@ -576,7 +576,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     group: 'request',
     steps: ['handler'],
     effect: 'none',
-    user: { en: 'We could not find that.', 'zh-CN': '没有找到相关内容' },
+    user: { en: 'Nothing was found.', 'zh-CN': '没有找到相关内容' },
     texts: {
       en: {
         title: 'Not found',
@@ -619,7 +619,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     group: 'idempotency',
     steps: ['idempotency'],
     retryable: true,
-    user: { en: 'This is still being processed. Please wait.', 'zh-CN': '正在处理中，请稍候' },
+    user: { en: 'The request is still being processed. Please wait.', 'zh-CN': '正在处理中，请稍候' },
     texts: {
       en: {
         title: 'A request with this Idempotency-Key is in progress',
@@ -664,7 +664,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     status: 409,
     group: 'idempotency',
     steps: ['idempotency'],
-    user: { en: 'This was cancelled. Nothing was done.', 'zh-CN': '请求已取消，没有执行' },
+    user: { en: 'The request was cancelled. Nothing was done.', 'zh-CN': '请求已取消，没有执行' },
     texts: {
       en: {
         title: 'Request cancelled before it ran',
@@ -710,7 +710,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     status: 401,
     group: 'confirmation',
     steps: ['step-up'],
-    user: { en: 'We could not confirm it was you. Please try again.', 'zh-CN': '身份验证未通过，请重试' },
+    user: { en: 'Your identity could not be verified. Please try again.', 'zh-CN': '身份验证未通过，请重试' },
     texts: {
       en: {
         title: 'Invalid biometric confirmation',
@@ -799,7 +799,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     retryable: true,
     retryAfter: 30,
     user: {
-      en: 'Many people are signing in. Please try again shortly.',
+      en: 'The service is busy. Please sign in again shortly.',
       'zh-CN': '登录人数较多，请稍后再试',
     },
     texts: {
@@ -877,7 +877,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     retryable: true,
     retryAfter: 10,
     effect: 'none',
-    user: { en: 'Too many requests. Please try again in a while.', 'zh-CN': '操作太频繁，请稍后再试' },
+    user: { en: 'Too many requests. Please try again later.', 'zh-CN': '操作过于频繁，请稍后再试' },
     texts: {
       en: {
         title: 'Too many requests',
@@ -953,7 +953,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     steps: ['login', 'handler'],
     user: {
       en: 'Something went wrong on our side. Please try again later.',
-      'zh-CN': '服务出了点问题，请稍后再试',
+      'zh-CN': '服务异常，请稍后再试',
     },
     texts: {
       en: {

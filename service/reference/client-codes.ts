@@ -5,7 +5,7 @@ interface ClientCodeRow {
   readonly retryable?: true
   /** In docs/reference/problems.md. */
   readonly means: string
-  /** The sentence that the client library shows to users. */
+  /** The message of the client library for users. */
   readonly user: Readonly<Record<Language, string>>
 }
 
@@ -13,14 +13,14 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   network: {
     retryable: true,
     means: 'No response.',
-    user: { 'zh-CN': '网络不可用，请检查网络', en: 'No connection. Please check your network.' },
+    user: { 'zh-CN': '网络连接失败，请检查网络', en: 'Could not connect. Please check your network.' },
   },
   interrupted: {
     retryable: true,
     means: 'WeChat ended the request five seconds after the mini program went to the background.',
     user: {
       'zh-CN': '小程序切到后台，请求已中断',
-      en: 'This was interrupted in the background. Please try again.',
+      en: 'The request was interrupted in the background. Please try again.',
     },
   },
   timeout: {
@@ -39,12 +39,12 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
       'The request may have had its effect. `reason` is the code of the failure that left the outcome unknown.',
     user: {
       'zh-CN': '结果尚未确认，请勿重复提交，请稍后查看记录',
-      en: 'This may have gone through. Please check your records before you send it again.',
+      en: 'The request may have succeeded. Please check your records before you try again.',
     },
   },
   answer_too_large: {
     means: 'The response exceeds the limit of WeChat cloud hosting (1000 KiB).',
-    user: { 'zh-CN': '内容过大，无法接收', en: 'This is too large to receive.' },
+    user: { 'zh-CN': '内容过大，无法接收', en: 'The content is too large to receive.' },
   },
   unexpected_answer: {
     retryable: true,
@@ -55,8 +55,8 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
     means:
       'The response cannot be decrypted, is not signed for this request, or is signed by an unknown key.',
     user: {
-      'zh-CN': '收到的内容不可信，操作已停止',
-      en: 'The response could not be trusted, so we stopped.',
+      'zh-CN': '应答未通过安全验证，操作已停止',
+      en: 'The response could not be verified.',
     },
   },
   configuration_invalid: {
@@ -65,7 +65,7 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
       "The channel configuration does not verify with a pinned root key, has expired, or is another service's.",
     user: {
       'zh-CN': '无法确认服务身份，请检查网络和手机时间',
-      en: 'We could not verify the service. Please check your network and your phone’s clock.',
+      en: 'The service could not be verified. Please check your network and your phone’s clock.',
     },
   },
   no_random: {
@@ -73,7 +73,7 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
     means: 'The phone provided no random bytes.',
     user: {
       'zh-CN': '手机暂时无法安全加密，请稍后再试',
-      en: 'Your phone cannot encrypt safely right now. Please try again.',
+      en: 'Your phone could not encrypt the request. Please try again.',
     },
   },
   storage: {
@@ -87,7 +87,7 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   login_failed: {
     retryable: true,
     means: '`wx.login` returned no code.',
-    user: { 'zh-CN': '微信登录未成功，请重试', en: 'WeChat sign-in did not work. Please try again.' },
+    user: { 'zh-CN': '微信登录失败，请重试', en: 'WeChat sign-in failed. Please try again.' },
   },
   request_invalid: {
     means: 'The call itself cannot be sent, for example a bad path or a reserved header.',
@@ -100,11 +100,14 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   confirmation_cancelled: {
     retryable: true,
     means: 'The user cancelled, in the dialog or in SOTER (90008).',
-    user: { 'zh-CN': '已取消验证', en: 'You cancelled the confirmation.' },
+    user: { 'zh-CN': '已取消验证', en: 'Verification was cancelled.' },
   },
   soter_unsupported: {
     means: 'The phone has no SOTER (90001), or none of its modes.',
-    user: { 'zh-CN': '此设备不支持指纹或面容验证', en: 'This device cannot confirm by fingerprint or face.' },
+    user: {
+      'zh-CN': '此设备不支持指纹或面容验证',
+      en: 'This device does not support fingerprint or face verification.',
+    },
   },
   soter_not_allowed: {
     means: 'WeChat has no permission to use fingerprint or face (90002).',
@@ -115,7 +118,7 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   },
   soter_mode_unsupported: {
     means: 'The phone does not support this mode (90003).',
-    user: { 'zh-CN': '此设备不支持该验证方式', en: 'This device does not support this way of confirming.' },
+    user: { 'zh-CN': '此设备不支持该验证方式', en: 'This device does not support this verification method.' },
   },
   soter_not_recognized: {
     retryable: true,
@@ -127,7 +130,7 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
     means: 'Too many attempts (90010; on iOS 90009).',
     user: {
       'zh-CN': '验证次数过多，已被锁定，请稍后再试',
-      en: 'Too many attempts. It is locked for now, so please try again later.',
+      en: 'Too many attempts. Please try again later.',
     },
   },
   soter_not_enrolled: {
@@ -140,6 +143,6 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   soter_failed: {
     retryable: true,
     means: 'Any other SOTER error (90004, 90005, 90007 and unknown codes).',
-    user: { 'zh-CN': '验证未能完成，请重试', en: 'The confirmation did not complete. Please try again.' },
+    user: { 'zh-CN': '验证失败，请重试', en: 'Verification failed. Please try again.' },
   },
 }

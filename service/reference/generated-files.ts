@@ -52,14 +52,10 @@ export type ProtocolCode = ClearCode | RefusalCode
   'miniprogram/client/problem-texts.ts':
     () => `${header(`${catalogue} and service/reference/client-codes.ts`)}import type { ClearCode, RefusalCode } from 'miniseal-protocol/errors'
 
-/** The sentence for users, and whether the same call may be made again later. A signed answer takes precedence. */
-export interface ErrorText {
-  readonly 'zh-CN': string
-  readonly en: string
-  readonly retryable: boolean
-}
+/** The message for users, and whether the same call may succeed later. A signed answer takes precedence. */
+export type ErrorText = readonly [chinese: string, english: string, isRetryable: boolean]
 
-/** Codes that the client library itself finds out. The service never sends them. */
+/** Codes of the client library itself. The service never sends them. */
 export type ClientCode =
 ${unionOf(Object.keys(clientCodes))}
 
@@ -132,14 +128,17 @@ function unionOf(codes: readonly string[]): string {
 
 function textsOf(listed: readonly TextRow[]): string {
   return listed
-    .map(
-      ({ code, user, isRetryable }) => `  ${code}: {
-    'zh-CN': '${user['zh-CN']}',
-    en: '${user.en}',
-    retryable: ${isRetryable},
-  },`,
-    )
+    .map(({ code, user, isRetryable }) => {
+      const values = [`'${user['zh-CN']}'`, `'${user.en}'`, `${isRetryable}`]
+      const line = `  ${code}: [${values.join(', ')}],`
+      return columnsOf(line) <= 110 ? line : `  ${code}: [\n    ${values.join(',\n    ')},\n  ],`
+    })
     .join('\n')
+}
+
+/** As the formatter counts: a Chinese character takes two columns. */
+function columnsOf(line: string): number {
+  return line.length + (line.match(/[\u3000-\u9fff\uff00-\uffef]/g) ?? []).length
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

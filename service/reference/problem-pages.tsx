@@ -2,89 +2,68 @@
 /** @jsxImportSource hono/jsx */
 /** The pages of the problem codes: an index and a page for each code. They have no script. */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import type { Language, ProblemGroup, ProblemRow } from '../problems/catalogue.ts'
+import type { Language, ProblemRow } from '../problems/catalogue.ts'
 import { problemCodes, problemGroups, problemRow } from '../problems/catalogue.ts'
 
-interface PageTexts {
-  readonly index: string
-  readonly lead: string
-  readonly step: string
-  readonly retry: string
-  readonly yes: string
-  readonly no: string
-  readonly status: string
-  readonly sent: string
-  readonly clear: string
-  readonly sealed: string
-  readonly seconds: string
-  readonly means: string
-  readonly client: string
-  readonly operator: string
-  readonly example: string
-  readonly all: string
-  readonly other: string
-  readonly unknownCode: string
-  readonly groups: Readonly<Record<ProblemGroup, string>>
+const english = {
+  index: 'Problem codes',
+  lead: 'A refusal is a problem document (RFC 9457) with one of these codes. Programs act on the code, never on the texts.',
+  step: 'Step',
+  retry: 'Retryable',
+  yes: 'yes',
+  no: 'no',
+  status: 'HTTP status',
+  sent: 'Sent',
+  clear: 'in the clear: a hint',
+  sealed: 'sealed and signed',
+  seconds: 'Retry-After, seconds',
+  means: 'Meaning',
+  client: 'What the client does',
+  operator: 'What the operator checks',
+  example: 'Example',
+  all: 'All problem codes',
+  other: '中文',
+  unknownCode: 'Unknown problem code',
+  groups: {
+    clear: 'Answered in the clear',
+    request: 'Request',
+    idempotency: 'Idempotency',
+    login: 'Login',
+    confirmation: 'Biometric confirmation',
+    service: 'Service, backend and limits',
+  },
 }
 
-const pageTexts: Readonly<Record<Language, PageTexts>> = {
-  en: {
-    index: 'Problem codes',
-    lead: 'A refusal is a problem document (RFC 9457) with one of these codes. Programs act on the code, never on the texts.',
-    step: 'Step',
-    retry: 'Retryable',
-    yes: 'yes',
-    no: 'no',
-    status: 'HTTP status',
-    sent: 'Sent',
-    clear: 'in the clear: a hint',
-    sealed: 'sealed and signed',
-    seconds: 'Retry-After, seconds',
-    means: 'Meaning',
-    client: 'What the client does',
-    operator: 'What the operator checks',
-    example: 'Example',
-    all: 'All problem codes',
-    other: '中文',
-    unknownCode: 'Unknown problem code',
-    groups: {
-      clear: 'Answered in the clear',
-      request: 'Request',
-      idempotency: 'Idempotency',
-      login: 'Login',
-      confirmation: 'Biometric confirmation',
-      service: 'Service, backend and limits',
-    },
-  },
-  'zh-CN': {
-    index: '问题代码',
-    lead: '拒绝是一份问题文档（RFC 9457），带有下列代码之一。程序只依据代码处理，不依据文字。',
-    step: '步骤',
-    retry: '可以重试',
-    yes: '可以',
-    no: '不可以',
-    status: 'HTTP 状态码',
-    sent: '发送方式',
-    clear: '明文：仅供参考',
-    sealed: '加密并签名',
-    seconds: 'Retry-After（秒）',
-    means: '含义',
-    client: '客户端处理方式',
-    operator: '运维检查项',
-    example: '文档示例',
-    all: '全部问题代码',
-    other: 'English',
-    unknownCode: '没有这个代码',
-    groups: {
-      clear: '以明文应答',
-      request: '请求',
-      idempotency: '幂等',
-      login: '登录',
-      confirmation: '生物识别确认',
-      service: '服务、后端与限额',
-    },
+const chinese: typeof english = {
+  index: '问题代码',
+  lead: '拒绝是一份问题文档（RFC 9457），带有下列代码之一。程序只依据代码处理，不依据文字。',
+  step: '步骤',
+  retry: '可以重试',
+  yes: '可以',
+  no: '不可以',
+  status: 'HTTP 状态码',
+  sent: '发送方式',
+  clear: '明文：仅供参考',
+  sealed: '加密并签名',
+  seconds: 'Retry-After（秒）',
+  means: '含义',
+  client: '客户端处理方式',
+  operator: '运维检查项',
+  example: '文档示例',
+  all: '全部问题代码',
+  other: 'English',
+  unknownCode: '没有这个代码',
+  groups: {
+    clear: '以明文应答',
+    request: '请求',
+    idempotency: '幂等',
+    login: '登录',
+    confirmation: '生物识别确认',
+    service: '服务、后端与限额',
   },
 }
+
+const pageTexts: Readonly<Record<Language, typeof english>> = { en: english, 'zh-CN': chinese }
 
 /** The page of all codes. */
 export function indexPage(language: Language): string {
@@ -164,30 +143,21 @@ export function problemPage(code: ProtocolCode, language: Language, origin: stri
 
 function Facts({ row, language }: { readonly row: ProblemRow; readonly language: Language }) {
   const texts = pageTexts[language]
+  const facts: readonly (readonly [string, string | number])[] = [
+    [texts.status, row.code === 'overloaded' ? '503, 429' : row.status],
+    [texts.step, row.steps.join(', ')],
+    [texts.retry, row.isRetryable ? texts.yes : texts.no],
+    [texts.sent, row.isClear ? texts.clear : texts.sealed],
+    ...(row.retryAfter === undefined ? [] : [[texts.seconds, row.retryAfter] as const]),
+  ]
   return (
     <dl class="facts">
-      <div>
-        <dt>{texts.status}</dt>
-        <dd>{row.code === 'overloaded' ? '503, 429' : row.status}</dd>
-      </div>
-      <div>
-        <dt>{texts.step}</dt>
-        <dd>{row.steps.join(', ')}</dd>
-      </div>
-      <div>
-        <dt>{texts.retry}</dt>
-        <dd class={row.isRetryable ? 'yes' : ''}>{row.isRetryable ? texts.yes : texts.no}</dd>
-      </div>
-      <div>
-        <dt>{texts.sent}</dt>
-        <dd>{row.isClear ? texts.clear : texts.sealed}</dd>
-      </div>
-      {row.retryAfter === undefined ? null : (
+      {facts.map(([name, value]) => (
         <div>
-          <dt>{texts.seconds}</dt>
-          <dd>{row.retryAfter}</dd>
+          <dt>{name}</dt>
+          <dd class={value === texts.yes ? 'yes' : ''}>{value}</dd>
         </div>
-      )}
+      ))}
     </dl>
   )
 }

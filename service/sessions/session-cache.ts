@@ -1,9 +1,9 @@
 /**
- * Sessions in memory, with their keys unwrapped, so that requests of an active phone need no query for them.
+ * Sessions in memory, with their keys unwrapped: requests of an active phone need no query.
  *
- * Entries may be stale, and no guarantee depends on them: every request commits `touch-session` before anything happens,
- * and the store refuses that once the session has ended or its device was revoked. Notifications of the store only make
- * the right refusal come sooner.
+ * Entries may be stale, and no guarantee depends on them: every request commits `touch-session` before any effect, and the
+ * store refuses that after the session has ended or its device was revoked. With notifications of the store the request is
+ * refused earlier.
  */
 import { LRUCache } from 'lru-cache'
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
@@ -22,7 +22,7 @@ export interface OpenSession {
 export interface SessionCache {
   /** In any state. @throws StoreUnavailable; Error when its keys cannot be unwrapped. */
   find(id: Uint8Array): Promise<OpenSession | undefined>
-  /** The same, read from the database. */
+  /** As {@link SessionCache.find}, always from the database. */
   reload(id: Uint8Array): Promise<OpenSession | undefined>
   close(): void
 }

@@ -5,14 +5,13 @@ import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import type { Keyring } from '../keys/keyring.ts'
-import type { ServiceKey } from '../keys/service-key.ts'
+import type { Keyring, ServiceKey } from '../keys/keyring.ts'
 import { ProblemError } from '../problems/problem-error.ts'
 
 /** Seconds. */
 export const tokenLifetime = 600
 
-/** The authentication scheme: a token is not a bearer token, it needs a signature by the device key. */
+/** The authentication scheme: not a bearer token, because a request needs a signature by the device key. */
 export const tokenType = 'HTTPSig'
 
 /** The claims of a token. */
@@ -25,7 +24,7 @@ export interface TokenSubject {
   readonly device: string
 }
 
-/** Whether a token must be within its lifetime. `any` is for its renewal only: the claim of the request checks the session. */
+/** `any` accepts an expired token, for its renewal only: the claim of the request checks the session. */
 export type TokenAge = 'unexpired' | 'any'
 
 export interface TokenIssuer {
@@ -43,8 +42,8 @@ const claims = z.object({
 })
 
 /**
- * A token whose signature, issuer, audience and form were verified: the client sends the same one for ten minutes. Key and
- * lifetime are checked every time, and the claim of the request checks the session.
+ * A token whose signature, issuer, audience and form were verified; a client sends it for ten minutes. Key and lifetime are
+ * checked for every request, and the claim of the request checks the session.
  */
 interface VerifiedToken {
   readonly subject: TokenSubject
@@ -54,7 +53,7 @@ interface VerifiedToken {
   readonly expiresAt: number
 }
 
-/** About 1 KB each. Only tokens of this service get into the cache, so only logins can fill it. */
+/** About 1 KB each. Only tokens of this service are cached. */
 const maxVerified = 8_192
 
 /** @param origin issuer and audience of every token */

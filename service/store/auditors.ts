@@ -14,9 +14,9 @@ import {
 
 export type AuditorRole = 'reader' | 'discloser'
 
-export type AuditorTables = ReturnType<typeof defineAuditors>
+export type AuditorTables = ReturnType<typeof defineTables>
 
-export function defineAuditors({ table, text, bytes, seconds, check }: ColumnKit) {
+export function defineTables({ table, text, bytes, seconds, check }: ColumnKit) {
   const auditors = table(
     'auditors',
     {
@@ -27,7 +27,7 @@ export function defineAuditors({ table, text, bytes, seconds, check }: ColumnKit
       createdAt: seconds('created_at').notNull(),
       expiresAt: seconds('expires_at').notNull(),
       revokedAt: seconds('revoked_at'),
-      /** Sessions of the pages that began up to then are over. */
+      /** Sessions of the pages that began at this time or before have ended. */
       signedOutAt: seconds('signed_out_at'),
     },
     (t) => [check('auditors_token_hash_length', sql`length(${t.tokenHash}) = 32`)],
@@ -43,12 +43,12 @@ export type AuditorWrite =
    * Refused when the name is in use, or when the token (32 bytes) belongs to another account.
    */
   | WriteData<'add-auditor', { auditor: Omit<AuditorRecord, 'revokedAt' | 'signedOutAt'> }>
-  /** Refused when there is no such auditor, or when they are revoked already: the first revocation stays. */
+  /** Refused when there is no such auditor, or when they are revoked already. */
   | WriteData<'revoke-auditor', { name: string; now: number }>
   /** Ends all sessions of the account. The time never decreases. Refused when there is no such auditor. */
   | WriteData<'sign-out-auditor', { name: string; now: number }>
 
-export function defineAuditorWrites({
+export function defineWrites({
   queries,
   tables: { auditors },
 }: Engine<AuditorTables>): WriteDefinitions<AuditorWrite> {
@@ -71,11 +71,11 @@ export function defineAuditorWrites({
 }
 
 export interface AuditorReads {
-  /** Whatever their state, ordered by name: the caller checks `expiresAt` and `revokedAt`. */
+  /** In any state, ordered by name: the caller checks `expiresAt` and `revokedAt`. */
   listAuditors(): Promise<readonly AuditorRecord[]>
 }
 
-export function prepareAuditorReads(engine: Engine<AuditorTables>): AuditorReads {
+export function prepareReads(engine: Engine<AuditorTables>): AuditorReads {
   const { auditors } = engine.tables
   const select = engine.queries.select().from(auditors).orderBy(asc(auditors.name))
   return { listAuditors: readersOf(engine).rows(select) }

@@ -1,6 +1,6 @@
-/** Change notifications: what commits of this and other processes may have changed. */
+/** Notifications of changes that commits of this and other processes may have made. */
 
-/** What may have changed, of one user or, when unknown, of any user. */
+/** A possible change. */
 export interface Change {
   /** `events`: an outbox has grown. `sessions`: sessions have ended. `any`: either. */
   readonly kind: 'events' | 'sessions' | 'any'
@@ -13,12 +13,11 @@ export type ChangeListener = (change: Change) => void
 
 export interface Watching {
   /**
-   * Notifies `listener` of appended events, ended sessions and revoked devices: of this process's commits at once; of those
-   * of other processes within 0.2 s (SQLite), or at once, and within a second where PostgreSQL's notifications do not get
-   * through (a pooler, an engine without them). A hint only: it may be late, repeated or spurious, and the expiry of a
-   * session is no change.
+   * Notifies `listener` of appended events, ended sessions and revoked devices, not of expired sessions. Commits of this
+   * process: at once. Commits of other processes: within 0.2 s (SQLite); at once, or within a second without PostgreSQL's
+   * notifications (a pooler, an engine without them). A notification may be late, repeated or spurious.
    *
-   * @returns ends it
+   * @returns stops the notifications
    */
   watch(listener: ChangeListener): () => void
 }

@@ -1,6 +1,6 @@
 /**
- * What may happen only once: nonces, login codes (protocol, sections 4 and 5) and idempotency keys (section 8). The primary
- * key decides: of any number of simultaneous claims, in any number of processes, exactly one commits.
+ * Claims, each possible once: nonces, login codes (protocol, sections 4 and 5) and idempotency keys (section 8). By the
+ * primary key, exactly one of any number of simultaneous claims commits, in any number of processes.
  */
 import { and, isNotNull, isNull, lt, sql } from 'drizzle-orm'
 import {
@@ -18,9 +18,9 @@ import {
   type WriteDefinitions,
 } from './engine.ts'
 
-export type ClaimTables = ReturnType<typeof defineClaims>
+export type ClaimTables = ReturnType<typeof defineTables>
 
-export function defineClaims({ table, text, seconds, bytes, index, primaryKey, check }: ColumnKit) {
+export function defineTables({ table, text, seconds, bytes, index, primaryKey, check }: ColumnKit) {
   const nonces = table(
     'nonces',
     {
@@ -52,9 +52,9 @@ export function defineClaims({ table, text, seconds, bytes, index, primaryKey, c
       user: text('user_id').notNull(),
       key: text('key').notNull(),
       fingerprint: bytes('fingerprint').notNull(),
-      /** 0: its process has died (SQLite; see `sqlite/connection.ts`), or whoever took it over has abandoned it. */
+      /** 0: its process has exited (SQLite, see `sqlite/connection.ts`), or it was abandoned after a takeover. */
       startedAt: seconds('started_at').notNull(),
-      /** null while the request runs, or when the process died while it ran. */
+      /** null while the request runs, or after its process exited. */
       completedAt: seconds('completed_at'),
       /** null: not completed, or completed with an unknown outcome. */
       responseWrapped: bytes('response_wrapped'),
@@ -69,11 +69,11 @@ export function defineClaims({ table, text, seconds, bytes, index, primaryKey, c
   return { nonces, loginCodes, idempotencyKeys }
 }
 
-/** What a user requested under an idempotency key, and what came of it. */
+/** The request of a user under an idempotency key, and its response. */
 export type IdempotencyRecord = Readonly<ClaimTables['idempotencyKeys']['$inferSelect']>
 
 export type ClaimWrite =
-  /** Refused when (scope, nonce) exists, expired or not. 16 bytes, attacker-controlled. */
+  /** Refused when (scope, nonce) exists, even after its expiry. 16 bytes, attacker-controlled. */
   | WriteData<'claim-nonce', { scope: string; nonce: Uint8Array; expiresAt: number }>
   /** As `claim-nonce`, for the SHA-256 of a `wx.login` code: 32 bytes. */
   | WriteData<'claim-login-code', { hash: Uint8Array; expiresAt: number }>
@@ -83,26 +83,26 @@ export type ClaimWrite =
       { user: string; key: string; fingerprint: Uint8Array; now: number; expiresAt: number }
     >
   /**
-   * Stores the response, or null for an unknown outcome. Refused unless the key is claimed, not completed, and still the
-   * caller's: started at `startedAt`, the `now` of its claim or takeover.
+   * Stores the response, or null for an unknown outcome. Refused unless the claim is open and the caller's: started at
+   * `startedAt`, the `now` of its claim or takeover.
    */
   | WriteData<
       'complete-idempotency',
       { user: string; key: string; startedAt: number; responseWrapped: Uint8Array | null; now: number }
     >
   /**
-   * Moves an open claim to another request: it starts at `now`. Refused when it is completed, or when it started at
-   * `startedBefore` or later; so of any number of simultaneous ones exactly one commits, as long as `now` is not less.
+   * Moves an open claim to another request, with `now` as its start. Refused when the claim is completed, or started at
+   * `startedBefore` or later. Exactly one of simultaneous takeovers commits if their `now` is not below `startedBefore`.
    */
   | WriteData<'take-over-idempotency', { user: string; key: string; startedBefore: number; now: number }>
-  /** Returns a claim that was taken over: the next retry may take it over at once. Refused as `complete-idempotency`. */
+  /** Returns a claim after a takeover: the next retry may take it over at once. Refused as `complete-idempotency`. */
   | WriteData<'abandon-idempotency', { user: string; key: string; startedAt: number }>
-  /** Deletes a claim, because nothing happened. Refused as `complete-idempotency`. */
+  /** Deletes the claim of a request without effect. Refused as `complete-idempotency`. */
   | WriteData<'release-idempotency', { user: string; key: string; startedAt: number }>
 
 const slot = slotsOf<ClaimWrite>()
 
-export function defineClaimWrites({
+export function defineWrites({
   queries,
   tables: { nonces, loginCodes, idempotencyKeys },
 }: Engine<ClaimTables>): WriteDefinitions<ClaimWrite> {
@@ -138,7 +138,7 @@ export interface ClaimReads {
   findIdempotency(user: string, key: string): Promise<IdempotencyRecord | undefined>
 }
 
-export function prepareClaimReads(engine: Engine<ClaimTables>): ClaimReads {
+export function prepareReads(engine: Engine<ClaimTables>): ClaimReads {
   const { queries, tables } = engine
   const { nonces, idempotencyKeys } = tables
   const { first } = readersOf(engine)
@@ -151,11 +151,11 @@ export function prepareClaimReads(engine: Engine<ClaimTables>): ClaimReads {
   }
 }
 
-/** A key whose request may have had an effect stays this long after its expiry, in seconds. */
+/** Seconds after its expiry for which a key without a response is kept: its request may have had an effect. */
 const unknownOutcomesKept = 90 * 86_400
 
-/** Idempotency keys go last, after sessions: see `sessions.ts`. */
-export function compileClaimPruning({ queries, tables }: Engine<ClaimTables>): {
+/** Idempotency keys are pruned after sessions: see `sessions.ts`. */
+export function compilePruning({ queries, tables }: Engine<ClaimTables>): {
   readonly logins: readonly PruneStep[]
   readonly idempotency: readonly PruneStep[]
 } {

@@ -1,7 +1,4 @@
-/**
- * What the shared code may use of a database engine. Tables, writes and reads are defined once, in terms of an
- * {@link Engine}; SQLite and PostgreSQL each provide one.
- */
+/** The database engine as shared code uses it: tables, writes and reads are defined once; each driver has an {@link Engine}. */
 import {
   and,
   fillPlaceholders,
@@ -64,20 +61,20 @@ export interface Engine<T> {
   readonly locks: { readonly update: '' | ' for update'; readonly keyShare: '' | ' for key share' }
 }
 
-/** SQL with its values, ready for the driver. */
+/** SQL and its values for the driver. */
 export interface BoundStatement {
   readonly text: string
   readonly values: readonly unknown[]
 }
 
-/** Compiled SQL; takes its values by the names of the placeholders. */
+/** Binds the values of the placeholders, by name. */
 export type Compiled = (values: object) => BoundStatement
 
 interface SqlSource {
   toSQL(): { sql: string; params: unknown[] }
 }
 
-/** Builds the SQL text once; binding costs a pass over the values. @param suffix appended, for example a lock clause */
+/** Builds the SQL text once. @param suffix appended, for example a lock clause */
 export function compile(statement: SqlSource, suffix = ''): Compiled {
   const { sql: text, params } = statement.toSQL()
   return (values) => ({
@@ -171,7 +168,7 @@ export function compileDelete(queries: Queries, table: PgTable, condition: SQL |
 }
 
 interface ReadSource<T> {
-  /** Unnamed: a named statement does not survive a pooler that assigns connections per transaction. */
+  /** Unnamed: named statements do not work with a pooler that assigns connections per transaction. */
   prepare(name: ''): { execute(values?: Record<string, unknown>): Promise<T[]> }
 }
 
@@ -203,11 +200,11 @@ export type WriteData<Kind extends string, Fields> = { readonly kind: Kind } & R
 export interface WriteDefinition<W> {
   /** The statements of the write, in order. Each returns one row for each row it touched. */
   readonly bind: (write: W) => BoundStatement | readonly BoundStatement[]
-  /** Touches any number of rows, including none. Every other write is refused unless each statement touches one row. */
+  /** May touch any number of rows. Any other write is refused unless each of its statements touches one row. */
   readonly isBulk?: true
-  /** Each row it touches belongs to one request, so its commit may share a transaction with others (PostgreSQL). */
+  /** Touches rows of one request only, so its commit may share a transaction with others (PostgreSQL). */
   readonly isShareable?: true
-  /** What listeners are notified of after the commit. The write has a `user`. */
+  /** The change that listeners are notified of after the commit, for the `user` of the write. */
   readonly notifies?: 'events' | 'sessions'
 }
 

@@ -17,15 +17,15 @@ import {
 } from './engine.ts'
 import type { UserTables } from './users.ts'
 
-export type EventTables = ReturnType<typeof defineEvents>
+export type EventTables = ReturnType<typeof defineTables>
 
-export function defineEvents(kit: ColumnKit, { users }: Pick<UserTables, 'users'>) {
+export function defineTables(kit: ColumnKit, { users }: Pick<UserTables, 'users'>) {
   const { table, text, seconds, bytes, integer, index, uniqueIndex, primaryKey, check } = kit
   const outboxes = table('outboxes', {
     user: text('user_id')
       .primaryKey()
       .references(() => users.id),
-    /** The number of the oldest event that is kept; `lastSequence + 1` when there is none. */
+    /** The number of the oldest event; `lastSequence + 1` when there is none. */
     firstSequence: integer('first_sequence').notNull(),
     /** The number of the newest event, pruned or not. */
     lastSequence: integer('last_sequence').notNull(),
@@ -55,21 +55,21 @@ export type EventRecord = Readonly<EventTables['events']['$inferSelect']>
 
 /** A consistent read of an outbox. */
 export interface OutboxPage {
-  /** The number of the oldest event that is kept; `last + 1` when there is none. */
+  /** The number of the oldest event; `last + 1` when there is none. */
   readonly first: number
   /** The number of the newest event, pruned or not; 0 before the first one. */
   readonly last: number
-  /** In order and without gaps, from the first requested event that is kept. */
+  /** In order and without gaps, from the first requested event that was not pruned. */
   readonly events: readonly EventRecord[]
 }
 
 export type EventWrite =
   /**
    * Appends an event to the outbox of `user` under the next number. Numbers have no gaps and follow the order of commits,
-   * also across processes: the first append of a user blocks the others until its commit is done. A commit that is refused
-   * or fails takes no number.
+   * also across processes: an append blocks other appends of the same user until its commit is done. A commit that is
+   * refused or fails uses no number.
    *
-   * Refused when the user does not exist, and when the user has an event `id` already, until that one is pruned. 16 bytes.
+   * Refused when the user does not exist, or has an event of this `id` (16 bytes) that is not pruned.
    */
   WriteData<
     'append-event',
@@ -77,7 +77,7 @@ export type EventWrite =
   >
 
 /** Two statements: the first locks the outbox for the transaction and advances its number. */
-export function defineEventWrites({ queries, tables }: Engine<EventTables>): WriteDefinitions<EventWrite> {
+export function defineWrites({ queries, tables }: Engine<EventTables>): WriteDefinitions<EventWrite> {
   const { outboxes, events } = tables
   const advance = compileUpsert(
     queries,
@@ -100,7 +100,7 @@ export interface EventReads {
   listLastEvents(users: readonly string[]): Promise<ReadonlyMap<string, number>>
 }
 
-export function prepareEventReads(engine: Engine<EventTables>): EventReads {
+export function prepareReads(engine: Engine<EventTables>): EventReads {
   const { queries, guard } = engine
   const { outboxes, events } = engine.tables
   const { rows, first } = readersOf(engine)
@@ -145,10 +145,10 @@ export function prepareEventReads(engine: Engine<EventTables>): EventReads {
 }
 
 /**
- * Raises the first number of an outbox past the newest expired event, then deletes what is below it. In two steps, so that
- * no reader sees a gap: DELETE removes rows in no order, and expiry times need not rise with the numbers.
+ * Raises the first number of an outbox past the newest expired event, then deletes the events below it. In two steps, so
+ * that no reader sees a gap: DELETE has no order, and expiry times may contradict the numbers.
  */
-export function compileEventPruning({ queries, tables }: Engine<EventTables>): readonly PruneStep[] {
+export function compilePruning({ queries, tables }: Engine<EventTables>): readonly PruneStep[] {
   const { outboxes, events } = tables
   const slot = slotsOf<{ before: number; limit: number }>()
   const isExpired = lt(events.expiresAt, slot('before'))
@@ -161,6 +161,6 @@ export function compileEventPruning({ queries, tables }: Engine<EventTables>): r
   const isDue = sql`${outboxes.user} in (${due})`
   const raise = compileUpdate(queries, outboxes, { firstSequence: sql`(${next})` }, isDue)
   const erase = compileDelete(queries, events, sql`(${events.user}, ${events.id}) in (${below})`)
-  // Events below the first number go first: raising it is useful only when none of them is left.
+  // First the events below the first number: raising it before would delay their deletion.
   return [erase, raise, erase].map((step) => (now, limit) => step({ before: now, limit }))
 }

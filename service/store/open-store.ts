@@ -1,7 +1,7 @@
 /** Opens the store that `MINISEAL_DATABASE` names. */
-import { openPostgresStore } from './postgres/store.ts'
+import { openPostgresStore, type PostgresConnections } from './postgres/store.ts'
 import { openSqliteStore } from './sqlite/store.ts'
-import type { CommitObserver, Store } from './store.ts'
+import type { Store, StoreOptions } from './store.ts'
 
 /** The database of a service, parsed from its variables. */
 export type DatabaseLocation =
@@ -9,29 +9,6 @@ export type DatabaseLocation =
   | { readonly kind: 'sqlite'; readonly path: string }
   /** A `postgres://` URL; the tables live in the first schema of its `search_path`. */
   | ({ readonly kind: 'postgres'; readonly url: string } & PostgresConnections)
-
-/** How a service connects to PostgreSQL besides its URL. */
-export interface PostgresConnections {
-  /** Connections of a process, besides the one that listens. */
-  readonly poolSize?: number
-  /** Bypasses a pooler, to the same database: for migrations, and to listen. */
-  readonly directUrl?: string
-}
-
-export interface StoreOptions {
-  /** Called for every transaction that writes. */
-  readonly onCommit?: CommitObserver
-  /**
-   * SQLite: called once when the disk failed, or the file was removed or replaced. Every later commit fails until the
-   * database is opened again.
-   */
-  readonly onLost?: (error: unknown) => void
-  /**
-   * All reads see one snapshot of the database, that of the first one; commits fail. For comparing tables with each other,
-   * before closing.
-   */
-  readonly isSnapshot?: boolean
-}
 
 /**
  * Opens the database and applies pending migrations. Any number of processes may do so at once.
@@ -63,7 +40,7 @@ export function parseDatabase(variables: DatabaseVariables): DatabaseLocation {
     MINISEAL_POSTGRES_POOL: pool,
     MINISEAL_POSTGRES_DIRECT_URL: direct,
   } = variables
-  // better-sqlite3 trims the name, and takes an empty one for a database in memory.
+  // better-sqlite3 trims the name, and opens a database in memory for an empty one.
   const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).trim() : ''
   if (path !== '') {
     if (pool !== undefined || direct !== undefined)

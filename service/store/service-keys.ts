@@ -15,9 +15,9 @@ import {
 
 export type ServiceKeyKind = 'root' | 'agreement' | 'signing' | 'token' | 'log' | 'lookup'
 
-export type ServiceKeyTables = ReturnType<typeof defineServiceKeys>
+export type ServiceKeyTables = ReturnType<typeof defineTables>
 
-export function defineServiceKeys({ table, text, seconds, bytes, primaryKey }: ColumnKit) {
+export function defineTables({ table, text, seconds, bytes, primaryKey }: ColumnKit) {
   const serviceKeys = table(
     'service_keys',
     {
@@ -40,14 +40,14 @@ export type ServiceKeyRecord = Readonly<ServiceKeyTables['serviceKeys']['$inferS
 export type ServiceKeyWrite =
   /** Refused when this kind has this kid already. */
   | WriteData<'insert-service-key', { key: ServiceKeyRecord }>
-  /** Sets when the key comes into use. Refused when there is no such key, or when it has an end. */
+  /** Sets the activation of a key. Refused when there is no such key, or when it has an end. */
   | WriteData<'activate-service-key', { keyKind: ServiceKeyKind; kid: string; notBefore: number }>
-  /** Sets the end of a key. Refused when there is no such key, or when it has an end: the first one stays. */
+  /** Sets the end of a key. Refused when there is no such key, or when it has an end already. */
   | WriteData<'retire-service-key', { keyKind: ServiceKeyKind; kid: string; notAfter: number }>
   /** Ends a key at once, even one with a later end. Refused when there is no such key, or when it has ended. */
   | WriteData<'revoke-service-key', { keyKind: ServiceKeyKind; kid: string; now: number }>
 
-export function defineServiceKeyWrites({
+export function defineWrites({
   queries,
   tables: { serviceKeys },
 }: Engine<ServiceKeyTables>): WriteDefinitions<ServiceKeyWrite> {
@@ -76,7 +76,7 @@ export interface ServiceKeyReads {
   listServiceKeys(): Promise<readonly ServiceKeyRecord[]>
 }
 
-export function prepareServiceKeyReads(engine: Engine<ServiceKeyTables>): ServiceKeyReads {
+export function prepareReads(engine: Engine<ServiceKeyTables>): ServiceKeyReads {
   const { serviceKeys } = engine.tables
   const order = [asc(serviceKeys.createdAt), asc(serviceKeys.kind), asc(serviceKeys.kid)]
   return {
@@ -90,7 +90,7 @@ export function prepareServiceKeyReads(engine: Engine<ServiceKeyTables>): Servic
 }
 
 /** An ended agreement key can only decrypt recorded traffic, so it is erased. */
-export function compileServiceKeyPruning({
+export function compilePruning({
   queries,
   tables: {
     serviceKeys: { kind, notAfter },

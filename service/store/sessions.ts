@@ -31,10 +31,10 @@ import {
 } from './engine.ts'
 import type { UserTables } from './users.ts'
 
-type SessionTable = ReturnType<typeof defineSessions>
+type SessionTable = ReturnType<typeof defineTables>
 export type SessionTables = SessionTable & UserTables
 
-export function defineSessions(
+export function defineTables(
   { table, text, seconds, bytes, index, check }: ColumnKit,
   { users, devices }: UserTables,
 ) {
@@ -60,7 +60,7 @@ export function defineSessions(
       endedAt: seconds('ended_at'),
       /** `logout`, `revoked`, `expired`, …; null until the session has been ended. */
       endReason: text('end_reason'),
-      /** `soter`: every request with an effect needs biometric confirmation, whatever its route requires. */
+      /** `soter`: every request with an effect needs biometric confirmation, on every route. */
       requiredAcr: text('required_acr').$type<'soter'>(),
     },
     (t) => [
@@ -78,7 +78,7 @@ type SessionRow = Readonly<SessionTable['sessions']['$inferSelect']>
 /** `createdAt` is also the first `lastSeenAt`. */
 export type NewSession = Omit<SessionRow, 'lastSeenAt' | 'endedAt' | 'endReason'>
 
-/** A session with what a request needs to know of its device. */
+/** A session with the columns of its device that requests need. */
 export interface SessionRecord extends SessionRow {
   /** 32 bytes, Ed25519. */
   readonly devicePublicKey: Uint8Array
@@ -92,7 +92,7 @@ export type SessionWrite =
   | WriteData<'insert-session', { session: NewSession }>
   /**
    * Refused unless the session is active: not ended, `expires_at > now`, its device not revoked. Sets `last_seen_at`.
-   * Against `end-session` the one that commits first wins; once an end has been acknowledged no touch succeeds.
+   * Of a concurrent `end-session` the first commit wins: after an acknowledged end, no touch succeeds.
    */
   | WriteData<'touch-session', { id: Uint8Array; now: number }>
   /** Refused unless the session is `user`'s, not ended, and `expires_at > now`. */
@@ -104,7 +104,7 @@ export type SessionWrite =
 
 const slot = slotsOf<SessionWrite>()
 
-export function defineSessionWrites({
+export function defineWrites({
   queries,
   tables: { sessions, devices },
 }: Engine<SessionTables>): WriteDefinitions<SessionWrite> {
@@ -154,9 +154,9 @@ export function defineSessionWrites({
 }
 
 export interface SessionReads {
-  /** Whatever its state: the caller checks `endedAt`, `expiresAt` and `deviceRevokedAt`. */
+  /** In any state: the caller checks `endedAt`, `expiresAt` and `deviceRevokedAt`. */
   findSession(id: Uint8Array): Promise<SessionRecord | undefined>
-  /** Newest first; ended sessions stay in the list until they are pruned. */
+  /** Newest first, including ended sessions until they are pruned. */
   listSessions(user: string): Promise<readonly SessionRecord[]>
   /** Sessions that have neither ended nor expired, including those of revoked devices. */
   countSessions(now: number): Promise<number>
@@ -164,7 +164,7 @@ export interface SessionReads {
   listActiveSessions(ids: readonly Uint8Array[], now: number): Promise<readonly Uint8Array[]>
 }
 
-export function prepareSessionReads(engine: Engine<SessionTables>): SessionReads {
+export function prepareReads(engine: Engine<SessionTables>): SessionReads {
   const { queries, guard } = engine
   const { sessions, devices } = engine.tables
   const { rows, first } = readersOf(engine)
@@ -207,14 +207,14 @@ export function prepareSessionReads(engine: Engine<SessionTables>): SessionReads
 }
 
 /**
- * Ended sessions stay for 22 hours, so that a user can see them. With their lifetime of two hours that is less than the 25
- * hours of idempotency records, and sessions are pruned first: whatever the clock, no session remains whose request could be
- * repeated without its record.
+ * Seconds for which ended sessions are kept, for the user's list of sessions. With their lifetime of two hours that is less
+ * than the 25 hours of idempotency records, and sessions are pruned first: at any time, every request that a session can
+ * repeat has its record.
  */
 const endedSessionsKept = 79_200
 
-/** One step for each of the two ways to end, because each has its own index. */
-export function compileSessionPruning({ queries, tables }: Engine<SessionTables>): readonly PruneStep[] {
+/** Separate steps for expired and for ended sessions, each with its index. */
+export function compilePruning({ queries, tables }: Engine<SessionTables>): readonly PruneStep[] {
   const { sessions } = tables
   const slot = slotsOf<{ before: number; limit: number }>()
   return [sessions.expiresAt, sessions.endedAt].map((end) => {

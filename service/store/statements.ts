@@ -1,34 +1,61 @@
-/** All writes, reads and pruning steps of one engine, compiled once at start. */
+/** All tables, and all writes, reads and pruning steps of one engine, compiled once at start. */
 import { eq } from 'drizzle-orm'
-import { defineAuditorWrites, prepareAuditorReads } from './auditors.ts'
+import * as auditors from './auditors.ts'
 import type { Change } from './changes.ts'
-import { type ClaimTables, compileClaimPruning, defineClaimWrites, prepareClaimReads } from './claims.ts'
+import * as claims from './claims.ts'
 import {
   type BoundStatement,
+  type ColumnKit,
   compile,
   type Engine,
   type PruneStep,
   type WriteDefinition,
   type WriteDefinitions,
 } from './engine.ts'
-import { compileEventPruning, defineEventWrites, prepareEventReads } from './events.ts'
-import { compileServiceKeyPruning, defineServiceKeyWrites, prepareServiceKeyReads } from './service-keys.ts'
-import { compileSessionPruning, defineSessionWrites, prepareSessionReads } from './sessions.ts'
-import { compileStepUpPruning, defineStepUpWrites, prepareStepUpReads } from './step-ups.ts'
+import * as events from './events.ts'
+import * as serviceKeys from './service-keys.ts'
+import * as sessions from './sessions.ts'
+import * as stepUps from './step-ups.ts'
 import type { Reads, Write } from './store.ts'
-import { defineSubjectKeyWrites, prepareSubjectKeyReads } from './subject-keys.ts'
-import type { Tables } from './tables.ts'
-import { compileDetailPruning, defineEntryWrites, prepareEntryReads } from './tlog-entries.ts'
-import { prepareSearchReads } from './tlog-search.ts'
-import { defineTreeWrites, prepareTreeReads } from './tlog-tree.ts'
-import { defineUserWrites, prepareUserReads } from './users.ts'
-import { defineWrappedWrites, prepareWrappedReads } from './wrapped-values.ts'
+import * as subjectKeys from './subject-keys.ts'
+import * as entries from './tlog-entries.ts'
+import * as search from './tlog-search.ts'
+import * as tree from './tlog-tree.ts'
+import * as users from './users.ts'
+import * as wrapped from './wrapped-values.ts'
+
+export type Tables = sessions.SessionTables &
+  claims.ClaimTables &
+  stepUps.StepUpTables &
+  events.EventTables &
+  serviceKeys.ServiceKeyTables &
+  subjectKeys.SubjectKeyTables &
+  auditors.AuditorTables &
+  entries.EntryTables &
+  tree.TreeTables
+
+/** Defines the tables with the column types of one engine. `drizzle-kit` generates the migrations from the results. */
+export function defineTables(kit: ColumnKit): Tables {
+  const userTables = users.defineTables(kit)
+  return {
+    ...userTables,
+    ...sessions.defineTables(kit, userTables),
+    ...claims.defineTables(kit),
+    ...stepUps.defineTables(kit),
+    ...events.defineTables(kit, userTables),
+    ...serviceKeys.defineTables(kit),
+    ...subjectKeys.defineTables(kit),
+    ...auditors.defineTables(kit),
+    ...entries.defineTables(kit),
+    ...tree.defineTables(kit),
+  }
+}
 
 /** All writes of one engine. */
 export interface Statements {
   /** The statements of a write, in order, for one transaction. */
   bind(write: Write): readonly BoundStatement[]
-  /** Whether a statement of the write that touched so many rows succeeded. */
+  /** Whether a statement of the write that touched this number of rows succeeded. */
   isDone(write: Write, rows: number): boolean
   /** Whether commits of these writes may share a transaction. */
   areShareable(writes: readonly Write[]): boolean
@@ -36,23 +63,23 @@ export interface Statements {
   changesOf(writes: readonly Write[]): readonly Change[]
   /** In order. */
   readonly prune: readonly PruneStep[]
-  /** Inserts a row and deletes it, in one transaction. Row counts do not matter: another process may do the same. */
+  /** Inserts a row and deletes it, in one transaction. Other processes may do the same, so row counts do not matter. */
   readonly probe: readonly BoundStatement[]
 }
 
 export function compileStatements(engine: Engine<Tables>): Statements {
   const definitions: WriteDefinitions<Write> = {
-    ...defineUserWrites(engine),
-    ...defineSessionWrites(engine),
-    ...defineClaimWrites(engine),
-    ...defineStepUpWrites(engine),
-    ...defineEventWrites(engine),
-    ...defineServiceKeyWrites(engine),
-    ...defineWrappedWrites(engine),
-    ...defineSubjectKeyWrites(engine),
-    ...defineAuditorWrites(engine),
-    ...defineEntryWrites(engine),
-    ...defineTreeWrites(engine),
+    ...users.defineWrites(engine),
+    ...sessions.defineWrites(engine),
+    ...claims.defineWrites(engine),
+    ...stepUps.defineWrites(engine),
+    ...events.defineWrites(engine),
+    ...serviceKeys.defineWrites(engine),
+    ...wrapped.defineWrites(engine),
+    ...subjectKeys.defineWrites(engine),
+    ...auditors.defineWrites(engine),
+    ...entries.defineWrites(engine),
+    ...tree.defineWrites(engine),
   }
   // A definition takes the write of its own kind only; TypeScript cannot relate the two.
   const definitionOf = ({ kind }: Write) => definitions[kind] as WriteDefinition<Write>
@@ -76,39 +103,42 @@ export function compileStatements(engine: Engine<Tables>): Statements {
 
 export function prepareReads(engine: Engine<Tables>): Reads {
   return {
-    ...prepareUserReads(engine),
-    ...prepareSessionReads(engine),
-    ...prepareClaimReads(engine),
-    ...prepareStepUpReads(engine),
-    ...prepareEventReads(engine),
-    ...prepareServiceKeyReads(engine),
-    ...prepareWrappedReads(engine),
-    ...prepareSubjectKeyReads(engine),
-    ...prepareAuditorReads(engine),
-    ...prepareEntryReads(engine),
-    ...prepareSearchReads(engine),
-    ...prepareTreeReads(engine),
+    ...users.prepareReads(engine),
+    ...sessions.prepareReads(engine),
+    ...claims.prepareReads(engine),
+    ...stepUps.prepareReads(engine),
+    ...events.prepareReads(engine),
+    ...serviceKeys.prepareReads(engine),
+    ...wrapped.prepareReads(engine),
+    ...subjectKeys.prepareReads(engine),
+    ...auditors.prepareReads(engine),
+    ...entries.prepareReads(engine),
+    ...search.prepareReads(engine),
+    ...tree.prepareReads(engine),
   }
 }
 
-/** Sessions go before idempotency keys: see `sessions.ts`. */
+/** Sessions are pruned before idempotency keys: see `sessions.ts`. */
 function compilePruning(engine: Engine<Tables>): readonly PruneStep[] {
-  const claims = compileClaimPruning(engine)
+  const { logins, idempotency } = claims.compilePruning(engine)
   return [
-    ...claims.logins,
-    ...compileStepUpPruning(engine),
-    ...compileEventPruning(engine),
-    ...compileSessionPruning(engine),
-    ...claims.idempotency,
-    ...compileServiceKeyPruning(engine),
-    ...compileDetailPruning(engine),
+    ...logins,
+    ...stepUps.compilePruning(engine),
+    ...events.compilePruning(engine),
+    ...sessions.compilePruning(engine),
+    ...idempotency,
+    ...serviceKeys.compilePruning(engine),
+    ...entries.compilePruning(engine),
   ]
 }
 
-/** No caller uses this scope: theirs name what they belong to. */
+/** Not a scope of any caller. */
 const probeScope = 'readyz'
 
-function compileProbe({ queries, tables: { nonces } }: Engine<ClaimTables>): readonly BoundStatement[] {
+function compileProbe({
+  queries,
+  tables: { nonces },
+}: Engine<claims.ClaimTables>): readonly BoundStatement[] {
   const insert = queries.insert(nonces).values({ scope: probeScope, nonce: new Uint8Array(16), expiresAt: 0 })
   const erase = queries.delete(nonces).where(eq(nonces.scope, probeScope))
   return [compile(insert.onConflictDoNothing()), compile(erase)].map((statement) => statement({}))

@@ -15,9 +15,9 @@ import {
   type WriteDefinitions,
 } from './engine.ts'
 
-export type StepUpTables = ReturnType<typeof defineStepUps>
+export type StepUpTables = ReturnType<typeof defineTables>
 
-export function defineStepUps({ table, text, seconds, bytes, integer, index, check }: ColumnKit) {
+export function defineTables({ table, text, seconds, bytes, integer, index, check }: ColumnKit) {
   const stepUpChallenges = table(
     'step_up_challenges',
     {
@@ -58,20 +58,20 @@ export type StepUpWrite =
       { challenge: Uint8Array; user: string; device: string; fingerprint: Uint8Array; expiresAt: number }
     >
   /**
-   * Consumes a challenge. Refused unless it was made for exactly this user, device and fingerprint, was not consumed, and
-   * `expires_at > now`. Of any number of simultaneous ones, in any number of processes, exactly one commits.
+   * Consumes a challenge. Refused unless it is for exactly this user, device and fingerprint, was not consumed, and
+   * `expires_at > now`. Of simultaneous uses, in any number of processes, exactly one commits.
    */
   | WriteData<
       'consume-step-up',
       { challenge: Uint8Array; user: string; device: string; fingerprint: Uint8Array; now: number }
     >
   /**
-   * Sets the highest counter of a trusted environment. Refused unless it rises: of simultaneous ones with the same
+   * Sets the highest counter of a trusted environment. Refused unless it rises: of simultaneous writes of the same
    * counter exactly one commits. `id` is 32 bytes. Never pruned.
    */
   | WriteData<'raise-soter-counter', { id: Uint8Array; counter: number; now: number }>
 
-export function defineStepUpWrites({
+export function defineWrites({
   queries,
   tables: { stepUpChallenges, soterCounters },
 }: Engine<StepUpTables>): WriteDefinitions<StepUpWrite> {
@@ -103,11 +103,11 @@ export function defineStepUpWrites({
 }
 
 export interface StepUpReads {
-  /** Whatever its state, until it is pruned. */
+  /** In any state, until it is pruned. */
   findStepUp(challenge: Uint8Array): Promise<StepUpRecord | undefined>
 }
 
-export function prepareStepUpReads(engine: Engine<StepUpTables>): StepUpReads {
+export function prepareReads(engine: Engine<StepUpTables>): StepUpReads {
   const { stepUpChallenges } = engine.tables
   const isOne = matching(stepUpChallenges, 'challenge')
   return {
@@ -118,7 +118,7 @@ export function prepareStepUpReads(engine: Engine<StepUpTables>): StepUpReads {
   }
 }
 
-export function compileStepUpPruning({ queries, tables }: Engine<StepUpTables>): readonly PruneStep[] {
+export function compilePruning({ queries, tables }: Engine<StepUpTables>): readonly PruneStep[] {
   const { stepUpChallenges } = tables
   return [compileExpired(queries, stepUpChallenges, [stepUpChallenges.challenge])]
 }

@@ -1,4 +1,4 @@
-/** Subject keys: one for each person, which encrypts the details of their log entries. Deleting it shreds them. */
+/** Subject keys: each encrypts the details of one person's log entries. Deleting it erases them (crypto-shredding). */
 import {
   type ColumnKit,
   compile,
@@ -11,9 +11,9 @@ import {
   type WriteDefinitions,
 } from './engine.ts'
 
-export type SubjectKeyTables = ReturnType<typeof defineSubjectKeys>
+export type SubjectKeyTables = ReturnType<typeof defineTables>
 
-export function defineSubjectKeys({ table, bytes, seconds }: ColumnKit) {
+export function defineTables({ table, bytes, seconds }: ColumnKit) {
   const subjectKeys = table('subject_keys', {
     /** Blind index of the person: 16 bytes. */
     subjectIndex: bytes('subject_index').primaryKey(),
@@ -26,17 +26,17 @@ export function defineSubjectKeys({ table, bytes, seconds }: ColumnKit) {
 export type SubjectKeyRecord = Readonly<SubjectKeyTables['subjectKeys']['$inferSelect']>
 
 export type SubjectKeyWrite =
-  /** Refused when the person has a key: the first one stays. */
+  /** Refused when the person has a key. */
   | WriteData<'insert-subject-key', { subjectIndex: Uint8Array; keyWrapped: Uint8Array; createdAt: number }>
   /**
-   * Changes nothing. Refused unless this is the person's key, as it is wrapped now; nobody can delete the key until the
-   * commit. So whatever is committed with it was sealed with an existing key, and is found by a later erasure.
+   * Locks the key against deletion until the commit. Refused unless this is the person's key, as it is wrapped now. So the
+   * other writes of the commit are sealed with an existing key, and a later erasure finds them.
    */
   | WriteData<'lock-subject-key', { subjectIndex: Uint8Array; keyWrapped: Uint8Array }>
   /** Permanent. Refused when the person has no key. */
   | WriteData<'delete-subject-key', { subjectIndex: Uint8Array }>
 
-export function defineSubjectKeyWrites({
+export function defineWrites({
   queries,
   tables: { subjectKeys },
   locks,
@@ -60,7 +60,7 @@ export interface SubjectKeyReads {
   findSubjectKey(subjectIndex: Uint8Array): Promise<SubjectKeyRecord | undefined>
 }
 
-export function prepareSubjectKeyReads(engine: Engine<SubjectKeyTables>): SubjectKeyReads {
+export function prepareReads(engine: Engine<SubjectKeyTables>): SubjectKeyReads {
   const { subjectKeys } = engine.tables
   const isOne = matching(subjectKeys, 'subjectIndex')
   const select = engine.queries.select().from(subjectKeys).where(isOne)

@@ -1,9 +1,9 @@
 /**
  * Entries of the transparency log: pending, sequenced, and the intents of requests without an outcome.
  *
- * An entry is *pending* from the commit of what it records until the sequencer gives it an index in the tree. The leaf is
- * what was hashed: it never changes. Details are sealed with a key of the person they concern, whose identity the database
- * holds as a blind index only: a keyed digest of 16 bytes for a user, of 8 bytes for everything else.
+ * An entry is *pending* from its commit until the sequencer assigns its index in the tree. The leaf is the hashed text and
+ * never changes. Details are sealed with a key of the person they concern. The database identifies that person by a blind
+ * index only: a keyed digest of 16 bytes for a user, of 8 bytes for other values.
  */
 import {
   and,
@@ -44,7 +44,7 @@ export function globalIndexOf(log: number, index: number): number {
   return log * indexesPerLog + index
 }
 
-export type EntryTables = ReturnType<typeof defineEntries>
+export type EntryTables = ReturnType<typeof defineTables>
 
 /** The columns of an entry, pending or sequenced. */
 function entryColumns({ text, bytes, integer, seconds }: ColumnKit) {
@@ -68,20 +68,20 @@ function entryColumns({ text, bytes, integer, seconds }: ColumnKit) {
     pathBlindIndex: bytes('path_blind_index'),
     /** Of the path's first segment, for example `/wallet`. */
     areaBlindIndex: bytes('area_blind_index'),
-    /** Sealed disclosures and salts; null where only the leaf exists. */
+    /** Sealed disclosures and salts; null without them. */
     detail: bytes('detail'),
     detailExpiresAt: seconds('detail_expires_at').notNull(),
   }
 }
 
-export function defineEntries(kit: ColumnKit) {
+export function defineTables(kit: ColumnKit) {
   const { table, bytes, integer, seconds, index, uniqueIndex, primaryKey, check } = kit
-  // No index but the key: the table has few rows at any time.
+  // No other index: the table has few rows at any time.
   const tlogPending = table(
     'tlog_pending',
     {
       ...entryColumns(kit),
-      /** By the service (`tlog/row-macs.ts`); null where it had no key. */
+      /** By the service (`tlog/row-macs.ts`); null when it had no key. */
       mac: bytes('mac'),
     },
     (t) => [
@@ -141,9 +141,9 @@ export type LogEntry = Readonly<EntryTables['tlogEntries']['$inferSelect']>
 export type IntentRecord = Readonly<EntryTables['tlogIntents']['$inferSelect']>
 
 /**
- * The redacting writes are bulk. They erase the blind indexes and the detail of entries; the leaf, its kind, result, code
- * and app stay. In one commit they go in the order of this list: an entry that the sequencer moves meanwhile is found by
- * the second.
+ * The redacting writes are bulk. They erase the blind indexes and the detail of entries, and keep the leaf, its kind,
+ * result, code and app. One commit contains them in the order of this list, so that an entry that the sequencer moves
+ * concurrently is found by the second.
  */
 export type EntryWrite =
   /** Refused when an entry of this id is pending. */
@@ -152,13 +152,13 @@ export type EntryWrite =
   | WriteData<'insert-log-entry', { entry: LogEntry }>
   /** Refused when an intent of this id exists. */
   | WriteData<'insert-intent', { intent: IntentRecord }>
-  /** Refused when the intent is gone. Of simultaneous ones, in any number of processes, exactly one commits. */
+  /** Refused when there is no such intent: of simultaneous deletions, in any number of processes, one commits. */
   | WriteData<'delete-intent', { id: Uint8Array }>
   /** Bulk. Removes the user from their intents. */
   | WriteData<'redact-intents', { blindIndex: Uint8Array }>
   /** Bulk. All pending entries of this user, or of this device where they have no user. */
   | WriteData<'redact-pending-entries', { blindIndex: Uint8Array }>
-  /** Bulk. The same for at most `limit` sequenced entries. */
+  /** Bulk. As `redact-pending-entries`, for at most `limit` sequenced entries. */
   | WriteData<'redact-entries', { blindIndex: Uint8Array; limit: number }>
 
 const redacted = {
@@ -179,7 +179,7 @@ function isAbout({
   return or(eq(userBlindIndex, blindIndex), and(eq(deviceBlindIndex, blindIndex), isNull(userBlindIndex)))
 }
 
-export function defineEntryWrites({
+export function defineWrites({
   queries,
   tables: { tlogPending, tlogEntries, tlogIntents },
 }: Engine<EntryTables>): WriteDefinitions<EntryWrite> {
@@ -224,9 +224,9 @@ export interface EntryReads {
   findLogEntryByHash(hash: Uint8Array): Promise<LogEntry | undefined>
   /** Entries with `from <= globalIndex < end`, in this order, at most `limit`. */
   listLogEntries(from: number, end: number, limit: number): Promise<readonly LogEntry[]>
-  /** The same, with the leaf bytes alone. */
+  /** As {@link EntryReads.listLogEntries}, with the leaf bytes only. */
   listLeaves(from: number, end: number, limit: number): Promise<readonly IndexedLeaf[]>
-  /** Whether `redact-entries` would find anything. */
+  /** Whether `redact-entries` would touch a row. */
   hasEntriesWith(blindIndex: Uint8Array): Promise<boolean>
   /** A pending entry, by its UUIDv7 (16 bytes) or its hash (32 bytes). */
   findPending(idOrHash: Uint8Array): Promise<PendingEntry | undefined>
@@ -239,7 +239,7 @@ export interface EntryReads {
   listIntents(startedBefore: number, limit: number): Promise<readonly IntentRecord[]>
 }
 
-export function prepareEntryReads(engine: Engine<EntryTables>): EntryReads {
+export function prepareReads(engine: Engine<EntryTables>): EntryReads {
   return { ...prepareSequencedReads(engine), ...preparePendingReads(engine) }
 }
 
@@ -292,8 +292,8 @@ function preparePendingReads(engine: Engine<EntryTables>) {
   }
 }
 
-/** Expired details are erased with the blind indexes. The leaf stays. */
-export function compileDetailPruning({ queries, tables }: Engine<EntryTables>): readonly PruneStep[] {
+/** Erases expired details and blind indexes, not the leaf. */
+export function compilePruning({ queries, tables }: Engine<EntryTables>): readonly PruneStep[] {
   const { tlogEntries } = tables
   const { globalIndex, detail, detailExpiresAt } = tlogEntries
   const slot = slotsOf<{ before: number; limit: number }>()

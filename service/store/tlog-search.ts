@@ -2,7 +2,6 @@
 import { and, asc, desc, getTableColumns, gt, gte, lt, type SQL, sql } from 'drizzle-orm'
 import type { Engine } from './engine.ts'
 import type { EntryTables, LeafResult, LogEntry } from './tlog-entries.ts'
-import { nextTurn } from './turns.ts'
 
 /** Conditions, all of which an entry must meet. */
 export interface LogSearch {
@@ -29,8 +28,8 @@ export interface SearchReads {
   /**
    * Entries that meet `search`, with `globalIndex < before`, newest first, at most `limit`.
    *
-   * A time range is mapped to a range of indexes. Entries may be ten minutes out of the order of their times; one that is
-   * further out is not found by its time.
+   * A time range is mapped to a range of indexes. An entry whose time contradicts its index by more than ten minutes is
+   * not found by its time.
    */
   searchLog(search: LogSearch, before: number, limit: number): Promise<readonly LogEntry[]>
   /** Times and results of the newest entries that meet `search`, at most `limit`: for a chart. */
@@ -44,18 +43,18 @@ export interface TimedResult {
 }
 
 /**
- * By how much the times of two entries may contradict their indexes, in milliseconds: the run time of a request and the
- * clock skew between two processes, with a large margin.
+ * Milliseconds by which the times of two entries may contradict their indexes: the run time of a request and the clock
+ * skew between two processes, with a large margin.
  */
 const maxDisorder = 600_000
 
-/** Indexes that one statement scans: some milliseconds of SQLite, which runs in this thread. */
+/** Indexes that one statement scans: some milliseconds of SQLite, which blocks this thread. */
 export const indexesPerStatement = 4_000
 
 /** Rows that one statement returns. */
 const rowsPerStatement = 500
 
-export function prepareSearchReads(engine: Engine<EntryTables>): SearchReads {
+export function prepareReads(engine: Engine<EntryTables>): SearchReads {
   const { queries } = engine
   const { tlogEntries } = engine.tables
   const { globalIndex, at, result } = tlogEntries
@@ -83,7 +82,7 @@ export function prepareSearchReads(engine: Engine<EntryTables>): SearchReads {
 
 type ReadRows<T> = (condition: SQL | undefined, limit: number) => Promise<readonly T[]>
 
-/** Reads statement by statement, each bounded, and yields to other work of this thread between them. */
+/** Reads in bounded statements, and yields to other work of this thread between them. */
 async function collect<T extends { readonly globalIndex: number }>(
   engine: Engine<EntryTables>,
   search: LogSearch,
@@ -117,7 +116,7 @@ function usesOneIndex({ from, until, result, ...equal }: LogSearch): boolean {
   return Object.keys(equal).length + (result === undefined ? 0 : 1) <= 1 && equal.app === undefined
 }
 
-/** The greatest index below `top` that has an entry: between two logs is a very large gap. */
+/** The greatest index below `top` that has an entry: between two logs there is a very large gap. */
 async function findNewest(
   { queries, tables }: Engine<EntryTables>,
   top: number,
@@ -139,8 +138,8 @@ interface IndexRange {
 }
 
 /**
- * The indexes that a time range can have. An index on time alone would require a sort of all matches, and a scan by index
- * would pass everything newer.
+ * The indexes that a time range can have. A query by time would sort all matches, and a scan by index would read all newer
+ * entries.
  */
 async function findRange({ queries, tables }: Engine<EntryTables>, search: LogSearch): Promise<IndexRange> {
   const { at, globalIndex } = tables.tlogEntries
@@ -175,8 +174,26 @@ function conditionsOf({ tlogEntries }: EntryTables, search: LogSearch): SQL[] {
   })
   if (search.from !== undefined) conditions.push(gte(tlogEntries.at, search.from))
   if (search.until !== undefined) conditions.push(lt(tlogEntries.at, search.until))
-  // Verbatim as in the partial index: SQLite cannot prove anything about a bound value.
+  // The text of the partial index: SQLite does not match it with a bound value.
   if (search.result !== undefined && search.result !== 'ok')
     conditions.push(sql`${tlogEntries.result} <> 'ok'`)
   return conditions
+}
+
+const waiting: (() => void)[] = []
+
+/**
+ * Schedules long synchronous work fairly: resolves in a turn of the event loop in which no other caller of this process
+ * resolves, first come first served. I/O runs in between.
+ */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === 1) setImmediate(runNext)
+  })
+}
+
+function runNext(): void {
+  const step = waiting.shift()
+  if (waiting.length > 0) setImmediate(runNext)
+  step?.()
 }

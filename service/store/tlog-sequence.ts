@@ -1,10 +1,10 @@
 /**
- * Sequencing: pending entries get their indexes in one transaction, which is written once and run synchronously (SQLite)
- * or awaited (PostgreSQL).
+ * Sequencing: pending entries get their indexes in one transaction, a generator of statements that SQLite runs
+ * synchronously and PostgreSQL asynchronously.
  *
  * The holder of the state-row lock is the only sequencer, and it changes the row only from the size and root that it read:
- * two processes cannot fork the tree. A batch takes whatever is pending. An entry that commits late, whatever its id and
- * time, is taken by a later batch.
+ * two processes cannot fork the tree. A batch takes the entries that are pending; an entry that commits later is in a later
+ * batch, regardless of its id and time.
  */
 import { and, asc, desc, eq, getTableColumns, inArray, or, type SQL, sql } from 'drizzle-orm'
 import {
@@ -40,11 +40,11 @@ export interface Growth {
 }
 
 export interface GrownTile extends TileRecord {
-  /** How many hashes it held before; 0: it is new. */
+  /** The number of hashes before; 0: the tile is new. */
   readonly widthBefore: number
 }
 
-/** Computes the tree after a batch. An error that it throws undoes the batch and is returned as `refused`. */
+/** Computes the tree after a batch. An error undoes the batch and is returned as `refused`. */
 export type Grow = (batch: SequenceBatch) => Growth
 
 export type SequenceResult =
@@ -58,15 +58,15 @@ export type SequenceResult =
 
 export interface Sequencing {
   /**
-   * Takes at most `limit` (1 to 256) pending entries into the tree of the newest log, in one durable transaction: entries
-   * with their indexes, tiles, hourly counts, state. Any number of processes may call it at once.
+   * Adds at most `limit` (1 to 256) pending entries to the tree of the newest log, in one durable transaction: entries with
+   * their indexes, tiles, hourly counts, state. Any number of processes may call it at once.
    *
    * @param grow synchronous
    */
   sequence(grow: Grow, limit: number): Promise<SequenceResult>
 }
 
-/** The result of a piece of work in a transaction; `keep: false` rolls back all that it wrote. */
+/** The result of work in a transaction; `keep: false` rolls its writes back. */
 export interface Outcome<T> {
   readonly keep: boolean
   readonly value: T
@@ -125,7 +125,7 @@ function keep(value: SequenceResult): Outcome<SequenceResult> {
   return { keep: true, value }
 }
 
-/** A new log is started under the lock of the previous state row. So after locking a row, check that it is the newest. */
+/** A new log starts under the lock of the previous state row, so a locked row may no longer be the newest. */
 function* lockNewest(statements: SequenceStatements): Steps<LogState | undefined> {
   let [newest] = yield statements.newestLog
   while (newest !== undefined) {
@@ -157,7 +157,7 @@ function* writeTile(statements: SequenceStatements, tile: GrownTile): Steps<void
   expectRows(yield write({ ...values, bytesBefore: widthBefore * 32 }), 1)
 }
 
-/** The transaction has locked every row that it writes, so a different count means damage. */
+/** The transaction holds locks on all rows that it writes, so a different count means damage. */
 function expectRows(rows: readonly Row[], count: number): void {
   if (rows.length !== count) throw new Error('the tables of the log contradict each other')
 }
@@ -199,7 +199,7 @@ function bytesOrNullOf(row: Row, column: string): Uint8Array | null {
   return row[column] === null ? null : bytesOf(row, column)
 }
 
-/** Lengths of id lists for which statements are compiled; a shorter list repeats its last id, which changes nothing. */
+/** Lengths of the compiled id lists. A shorter list is filled with its last id, without effect. */
 const listLengths = [1, 8, 64, 256]
 
 /** Levels with a partial tile: at most five for the 2^40 leaves of a log. */

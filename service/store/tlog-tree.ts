@@ -15,11 +15,11 @@ import {
   type WriteDefinitions,
 } from './engine.ts'
 import type { LeafResult } from './tlog-entries.ts'
-import { nextTurn } from './turns.ts'
+import { nextTurn } from './tlog-search.ts'
 
-export type TreeTables = ReturnType<typeof defineTree>
+export type TreeTables = ReturnType<typeof defineTables>
 
-export function defineTree(kit: ColumnKit) {
+export function defineTables(kit: ColumnKit) {
   return { ...defineTiles(kit), ...defineCheckpoints(kit), ...defineCounts(kit) }
 }
 
@@ -32,7 +32,7 @@ function defineTiles({ table, text, bytes, integer, primaryKey, check }: ColumnK
       origin: text('origin').notNull(),
       size: integer('size').notNull(),
       root: bytes('root').notNull(),
-      /** By the service (`tlog/row-macs.ts`); null: somebody else wrote this row. */
+      /** By the service (`tlog/row-macs.ts`); null: not written by the service. */
       mac: bytes('mac'),
     },
     (t) => [check('tlog_states_root_length', sql`length(${t.root}) = 32`)],
@@ -57,13 +57,13 @@ function defineCheckpoints({ table, text, bytes, integer, seconds, primaryKey }:
     {
       log: integer('log').notNull(),
       size: integer('size').notNull(),
-      /** Of the last signing; 0: to be signed again at once. */
+      /** Of the last signature; 0: to be signed again at once. */
       signedAt: seconds('signed_at').notNull(),
       /** The signed note, without cosignatures. */
       note: text('note').notNull(),
       /** Signature lines of witnesses, as received. */
       cosignatures: text('cosignatures').notNull(),
-      /** RFC 3161, DER; null where none was requested. */
+      /** RFC 3161, DER; null without one. */
       timestampToken: bytes('timestamp_token'),
     },
     (t) => [primaryKey({ name: 'tlog_checkpoints_key', columns: [t.log, t.size] })],
@@ -98,7 +98,7 @@ function defineCounts({ table, text, integer, seconds, primaryKey }: ColumnKit) 
   return { tlogHourlyCounts }
 }
 
-/** The tree of one log as far as it is sequenced. */
+/** The sequenced tree of one log. */
 export type LogState = Readonly<TreeTables['tlogStates']['$inferSelect']>
 export type TileRecord = Readonly<TreeTables['tlogTiles']['$inferSelect']>
 export type CheckpointRecord = Readonly<TreeTables['tlogCheckpoints']['$inferSelect']>
@@ -121,16 +121,16 @@ export type TreeWrite =
   | WriteData<'add-hour-count', { count: HourlyCount }>
   /** Refused when a checkpoint of this size exists: of several processes that sign at once, one commits. */
   | WriteData<'insert-checkpoint', { log: number; size: number; signedAt: number; note: string }>
-  /** Replaces the note of the same size; its cosignatures stay. Refused unless it was signed last at `signedBefore`. */
+  /** Replaces the note of the same size, not its cosignatures. Refused unless its last signature is of `signedBefore`. */
   | WriteData<
       'reissue-checkpoint',
       { log: number; size: number; signedBefore: number; signedAt: number; note: string }
     >
-  /** Sets `signedAt` to 0: any process that can sign signs it again at once. Refused when it is 0. */
+  /** Sets `signedAt` to 0, so that a process with a key signs it again at once. Refused when it is 0. */
   | WriteData<'request-checkpoint-reissue', { log: number; size: number }>
-  /** Refused unless the cosignatures are still `from`. */
+  /** Refused unless the cosignatures are `from`. */
   | WriteData<'replace-cosignatures', { log: number; size: number; from: string; to: string }>
-  /** Bulk. Deletes the checkpoint unless it was signed again, or has received a timestamp, since it was read. */
+  /** Bulk. Deletes the checkpoint unless it was signed again or timestamped after `signedAt`. */
   | WriteData<'delete-checkpoint', { log: number; size: number; signedAt: number }>
   /** Refused when the checkpoint has a token. */
   | WriteData<'set-timestamp', { log: number; size: number; token: Uint8Array }>
@@ -139,7 +139,7 @@ export type TreeWrite =
 
 const slot = slotsOf<TreeWrite>()
 
-export function defineTreeWrites({ queries, tables }: Engine<TreeTables>): WriteDefinitions<TreeWrite> {
+export function defineWrites({ queries, tables }: Engine<TreeTables>): WriteDefinitions<TreeWrite> {
   const { tlogStates, tlogTiles, tlogHourlyCounts, tlogWitnesses } = tables
   const insertState = compileInsert(queries, tlogStates)
   const insertTile = compileInsert(queries, tlogTiles)
@@ -190,7 +190,7 @@ function defineCheckpointWrites(queries: Queries, { tlogCheckpoints }: TreeTable
 }
 
 export interface TreeReads {
-  /** Of the newest log: the one that is written to. `undefined` before the first start. */
+  /** Of the newest log, which receives entries. `undefined` before the first start. */
   findLogState(): Promise<LogState | undefined>
   /** All logs, the oldest first. */
   listLogStates(): Promise<readonly LogState[]>
@@ -202,7 +202,7 @@ export interface TreeReads {
   findLatestCheckpoint(log: number): Promise<CheckpointRecord | undefined>
   /** Checkpoints below a size, the greatest first. */
   listCheckpoints(log: number, below: number, limit: number): Promise<readonly CheckpointRecord[]>
-  /** Checkpoints of sizes from `from` on, the smallest first. */
+  /** Checkpoints of size `from` and above, the smallest first. */
   listCheckpointsFrom(log: number, from: number, limit: number): Promise<readonly CheckpointRecord[]>
   /** UNIX seconds of the last signing of a checkpoint that has a timestamp token. */
   findLastTimestamped(): Promise<number | undefined>
@@ -211,7 +211,7 @@ export interface TreeReads {
   streamHourlyCounts(from: number, until: number): AsyncGenerator<readonly HourlyCount[]>
 }
 
-export function prepareTreeReads(engine: Engine<TreeTables>): TreeReads {
+export function prepareReads(engine: Engine<TreeTables>): TreeReads {
   const { queries } = engine
   const { tlogStates, tlogTiles, tlogWitnesses, tlogHourlyCounts } = engine.tables
   const { rows, first } = readersOf(engine)
@@ -264,10 +264,10 @@ function prepareCheckpointReads(engine: Engine<TreeTables>) {
   }
 }
 
-/** More than one hour can have: every kind with every result and code that it can have. */
+/** More than one hour can have, with all combinations of kind, result and code. */
 const countsPerPage = 2_000
 
-/** Each page ends with a whole hour, so that the next one begins with another. */
+/** Each page ends with a complete hour, where the next page begins. */
 async function* wholeHours(
   read: (from: number) => Promise<readonly HourlyCount[]>,
   from: number,

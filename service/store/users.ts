@@ -13,9 +13,9 @@ import {
   type WriteDefinitions,
 } from './engine.ts'
 
-export type UserTables = ReturnType<typeof defineUsers>
+export type UserTables = ReturnType<typeof defineTables>
 
-export function defineUsers({ table, text, seconds, bytes, index, check }: ColumnKit) {
+export function defineTables({ table, text, seconds, bytes, index, check }: ColumnKit) {
   const users = table('users', {
     /** The pairwise subject. */
     id: text('id').primaryKey(),
@@ -59,15 +59,15 @@ export type UserWrite =
       { id: string; app: string; openidWrapped: Uint8Array; sessionKeyWrapped: Uint8Array; now: number }
     >
   /**
-   * Erases the secrets that came from WeChat. Refused when there is no such user. The row stays, because revoked devices
-   * and used keys refer to the pairwise subject.
+   * Erases the secrets that came from WeChat. Refused when there is no such user. The row is kept, because revoked
+   * devices and used keys refer to the pairwise subject.
    */
   | WriteData<'redact-user', { id: string; now: number }>
   /**
-   * Refused when `device` would be a new one and `user` has `limit` devices already that are neither revoked nor last
-   * seen at `seenAfter` or before. A known device always passes; `upsert-device` checks whether it may be used. Goes
-   * between `upsert-user` and `upsert-device` of one commit: `upsert-user` serializes the logins of one user, so that two
-   * of them cannot both take the last free slot, in any number of processes.
+   * Refused when `device` is new and `user` already has `limit` devices that are not revoked and were seen after
+   * `seenAfter`. A known device is always admitted; `upsert-device` checks whether it may be used. Between `upsert-user`
+   * and `upsert-device` of one commit: `upsert-user` serializes the logins of a user across processes, so two logins
+   * cannot both use the last free slot.
    */
   | WriteData<'admit-device', { user: string; device: string; limit: number; seenAfter: number }>
   /**
@@ -81,8 +81,8 @@ export type UserWrite =
   /** Refused unless the device is `user`'s and not revoked. */
   | WriteData<'rename-device', { id: string; user: string; name: string }>
   /**
-   * Permanent. Refused unless the device is `user`'s and not revoked. A concurrent login either commits first, and its
-   * session is visible to the later writes of this commit, or is refused.
+   * Permanent. Refused unless the device is `user`'s and not revoked. A concurrent login is refused, or commits first;
+   * then its session is visible to the later writes of this commit.
    */
   | WriteData<'revoke-device', { id: string; user: string; now: number }>
   /** Bulk. Revokes all devices of `user` that are not revoked, except `except` (null: none). */
@@ -92,7 +92,7 @@ export type UserWrite =
 
 const slot = slotsOf<UserWrite>()
 
-export function defineUserWrites({ queries, tables }: Engine<UserTables>): WriteDefinitions<UserWrite> {
+export function defineWrites({ queries, tables }: Engine<UserTables>): WriteDefinitions<UserWrite> {
   const { users, devices } = tables
   const now = slot('now')
   const empty = sql`${new Uint8Array(0)}`
@@ -135,7 +135,7 @@ export function defineUserWrites({ queries, tables }: Engine<UserTables>): Write
   }
 }
 
-/** Updates the user's row without changing it: the device count is read while the transaction holds that row's lock. */
+/** Updates the user's row to the same values: the lock on the row covers the count of devices. */
 function compileAdmitDevice(queries: Queries, { users, devices }: UserTables) {
   const known = queries
     .select({ id: devices.id })
@@ -180,7 +180,7 @@ export interface UserReads {
   listDevices(user: string): Promise<readonly DeviceRecord[]>
 }
 
-export function prepareUserReads(engine: Engine<UserTables>): UserReads {
+export function prepareReads(engine: Engine<UserTables>): UserReads {
   const { queries, tables } = engine
   const { users, devices } = tables
   const { rows, first } = readersOf(engine)

@@ -1,6 +1,6 @@
 /**
- * Every column that holds a wrapped secret, so that all of them can be rewrapped under another master key. The store reads
- * only the first bytes of a value, which name its wrapping key.
+ * The columns with wrapped secrets, for rewrapping under another master key. The store reads only the first bytes of a
+ * value, which identify its wrapping key.
  */
 import { and, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
@@ -21,7 +21,7 @@ import type { SubjectKeyTables } from './subject-keys.ts'
 
 type WrappedTables = ClaimTables & EventTables & ServiceKeyTables & SessionTables & SubjectKeyTables
 
-/** Every column with wrapped secrets, as `table.column`; those that a service needs to start come first. */
+/** As `table.column`; first the one that a service needs to start. */
 export const wrappedColumns = [
   'service_keys.secret_wrapped',
   'sessions.c2s_wrapped',
@@ -43,13 +43,13 @@ export interface WrappedValue {
   readonly wrapped: Uint8Array
 }
 
-/** Replaces a wrapped value by the same secret, rewrapped. Refused unless the value is still `from`. */
+/** Replaces a value by the same secret, rewrapped. Refused unless the value is `from`. */
 export type WrappedWrite = WriteData<
   'replace-wrapped',
   { column: WrappedColumn; row: RowKey; from: Uint8Array; to: Uint8Array }
 >
 
-/** Reads whole tables: for commands, not for requests. */
+/** Scans of whole tables: for commands, not for requests. */
 export interface WrappedReads {
   /** How many values of the column do not begin with `mark`. */
   countWrapped(column: WrappedColumn, mark: Uint8Array): Promise<number>
@@ -96,16 +96,13 @@ const slot = slotsOf<{
   to: Uint8Array
 }>()
 
-/** Version and key hint come first; a column without a value (no response yet, or erased) needs no rewrapping. */
+/** Compares version and key hint. Empty values (no response yet, or erased) need no rewrapping. */
 function isOld(column: PgColumn): SQL {
   return sql`substr(${column}, 1, 5) <> ${slot('mark')} and length(${column}) > 0`
 }
 
 /** One statement for each column. */
-export function defineWrappedWrites({
-  queries,
-  tables,
-}: Engine<WrappedTables>): WriteDefinitions<WrappedWrite> {
+export function defineWrites({ queries, tables }: Engine<WrappedTables>): WriteDefinitions<WrappedWrite> {
   const replacements = new Map<string, Compiled>(
     Object.entries(locationsOf(tables)).map(([name, location]) => [name, compileReplace(queries, location)]),
   )
@@ -131,7 +128,7 @@ function compileReplace(queries: Queries, { table, column, key: [first, second] 
   return compileUpdate(queries, table, { [property]: slot('to') }, isRow)
 }
 
-export function prepareWrappedReads({ queries, tables, guard }: Engine<WrappedTables>): WrappedReads {
+export function prepareReads({ queries, tables, guard }: Engine<WrappedTables>): WrappedReads {
   const locations = locationsOf(tables)
   return {
     countWrapped: (column, mark) =>
@@ -147,7 +144,7 @@ export function prepareWrappedReads({ queries, tables, guard }: Engine<WrappedTa
         const [first, second] = after ?? []
         const query = selectOld(queries, location, after !== undefined)
         const rows = await query.execute({ mark, limit, first, second })
-        // A union of tables loses the column types; they are those of the tables.
+        // TypeScript cannot infer column types from a union of tables.
         const typed = rows as readonly { first: string; second: string; wrapped: Uint8Array }[]
         return typed.map(({ first, second, wrapped }) => ({
           row: location.key.length === 1 ? [first] : [first, second],

@@ -12,13 +12,15 @@ import { createSequencer } from './sequencer.ts'
 import { startTimestamping } from './timestamps.ts'
 import { startWitnessing, type WitnessTarget } from './witnesses.ts'
 
-/** A batch at most every 100 ms, a checkpoint at most every second; polled each second for entries of other processes. */
-const sequencing = { pause: 100, period: 1_000 }
-const publishing = { pause: 1_000, period: 1_000 }
+/** Milliseconds between two checkpoints, between two requests to a witness, and between polls for other processes. */
+const defaultPeriod = 1_000
 
-/** How long a start waits for a process with a pinned checkpoint, and how often it polls; milliseconds. */
-const checkpointPinPatience = 3_000
-const checkpointPinPause = 200
+/** Milliseconds between two batches. */
+const sequencingPause = 100
+
+/** How many periods a start waits for a process with a pinned checkpoint, and polls in each of them. */
+const pinPatience = 3
+const pinPolls = 5
 
 /** Attempts of a stop to sequence pending entries. */
 const lastAttempts = 3
@@ -30,6 +32,8 @@ export interface LogOptions extends LogPaths {
   readonly now: () => number
   /** Never throws. */
   readonly record: (event: LogEvent) => void
+  /** Replaces {@link defaultPeriod}. Below 1000, several checkpoints are signed in one second. */
+  readonly period?: number | undefined
 }
 
 /** Progress of a witness. */
@@ -70,15 +74,17 @@ export interface RunningLog {
 
 /** Opens the log, or starts it. Resolves once its health is known. */
 export async function openLog(options: LogOptions): Promise<RunningLog> {
-  const { store, now, record } = options
+  const { store, now, record, period = defaultPeriod } = options
   const reader = createLogReader(store)
   const witnessing = startWitnessing({
     ...options,
+    period,
     reader,
     onFailure: (error) => record({ kind: 'failed', task: 'witnessing', error }),
   })
   const timestamping = startTimestamping({
     ...options,
+    pause: period,
     reader,
     onFailure: (error) => record({ kind: 'failed', task: 'timestamping', error }),
   })
@@ -95,14 +101,17 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
       record({ kind: 'failed', task, error })
     }
   }
-  const publish = guarded('publishing', () => publisher.step())
-  await firstSteps(publisher, publish)
-  const publishLoop = startLoop(publish, publishing)
+  const publish = guarded('publishing', () => publisher.step(period < 1_000))
+  await firstSteps(publisher, publish, period)
+  const publishLoop = startLoop(publish, { pause: period, period })
   const sequencer = createSequencer(options, publisher, (event) => {
     record(event)
     publishLoop.notify()
   })
-  const drainLoop = startLoop(guarded('sequencing', sequencer.drain), sequencing)
+  const drainLoop = startLoop(guarded('sequencing', sequencer.drain), {
+    pause: sequencingPause,
+    period,
+  })
   return {
     gate: {
       assertAcceptingEntries() {
@@ -132,14 +141,14 @@ async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean
 }
 
 /** A process without a pinned checkpoint may get one through another process. */
-async function firstSteps(publisher: Publisher, publish: () => Promise<void>): Promise<void> {
-  const until = performance.now() + checkpointPinPatience
+async function firstSteps(publisher: Publisher, publish: () => Promise<void>, period: number): Promise<void> {
+  const until = performance.now() + pinPatience * period
   for (;;) {
     await publish()
     const health = publisher.health()
     const isWaiting = health.kind === 'refused' && health.refusal === 'pinned-checkpoint-missing'
     if (!isWaiting || performance.now() > until) return
-    await sleep(checkpointPinPause)
+    await sleep(period / pinPolls)
   }
 }
 

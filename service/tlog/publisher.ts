@@ -23,9 +23,9 @@ export interface Publisher {
   /**
    * Assesses the log and signs what is due. Steps run one after another.
    *
-   * @param isLast signs even if another checkpoint was signed in this second
+   * @param isPrompt signs even if another checkpoint was signed in this second
    */
-  step(isLast?: boolean): Promise<void>
+  step(isPrompt?: boolean): Promise<void>
   health(): LogHealth
   /** The largest size that this process knows to be signed. */
   signed(): { readonly log: number; readonly size: number } | undefined
@@ -60,7 +60,7 @@ export function createPublisher(
     if (nameOf(health) !== nameOf(memory.health)) record({ kind: 'health', health })
     memory.health = health
   }
-  const step = async (isLast: boolean): Promise<void> => {
+  const step = async (isPrompt: boolean): Promise<void> => {
     const assessment = await assessStarted(paths, memory.proved, now())
     memory.names = await namesOf(paths, memory.names, assessment.state)
     if (assessment.kind === 'refused') {
@@ -73,7 +73,7 @@ export function createPublisher(
     await recordOtherLogs(paths, memory, assessment)
     memory.asked = undefined
     const note = signedNote(paths.keyring, state, now())
-    if (isDue(state, checkpoint, now(), isLast) || isSignedOtherwise(paths.keyring, checkpoint, note)) {
+    if (isDue(state, checkpoint, now(), isPrompt) || isSignedOtherwise(paths.keyring, checkpoint, note)) {
       await publish(paths, state, { last: checkpoint, note, signedAt: now() })
       memory.signed = { log: state.log, size: state.size }
       record({ kind: 'signed', origin: state.origin, size: state.size })
@@ -82,8 +82,8 @@ export function createPublisher(
   }
   let steps: Promise<unknown> = Promise.resolve()
   return {
-    step(isLast = false) {
-      const next = steps.then(() => step(isLast))
+    step(isPrompt = false) {
+      const next = steps.then(() => step(isPrompt))
       steps = next.catch(() => {})
       return next
     },
@@ -163,9 +163,9 @@ async function seekPinnedCheckpoint(
   if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await checkpointPin.keep(checkpoint.note)
 }
 
-function isDue(state: LogState, last: CheckpointRecord | undefined, now: number, isLast: boolean): boolean {
+function isDue(state: LogState, last: CheckpointRecord | undefined, now: number, isPrompt: boolean): boolean {
   if (last === undefined) return true
-  if (state.size > last.size) return isLast || last.signedAt !== now
+  if (state.size > last.size) return isPrompt || last.signedAt !== now
   return last.signedAt + reissueAge <= now
 }
 

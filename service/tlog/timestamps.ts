@@ -24,8 +24,8 @@ import type { LogReader } from './reader.ts'
 /** Seconds from one token to the next. */
 const stampPeriod = 86_400
 
-/** Poll period in milliseconds; also the back-off after a failure. */
-const looking = { pause: 1_000, period: 300_000 }
+/** Milliseconds between two polls, and after a failure. */
+const pollPeriod = 300_000
 
 export interface TimestampingOptions {
   readonly store: Store
@@ -34,6 +34,8 @@ export interface TimestampingOptions {
   readonly timestampUrl: string | undefined
   /** UNIX seconds. */
   readonly now: () => number
+  /** Milliseconds between two runs. */
+  readonly pause: number
   /** It is tried again. */
   readonly onFailure: (error: unknown) => void
 }
@@ -46,12 +48,12 @@ export interface Timestamping {
 
 /** Requests a token for the newest checkpoint whenever the last token is a day old. */
 export function startTimestamping(options: TimestampingOptions): Timestamping {
-  const { timestampUrl: url, now, onFailure } = options
+  const { timestampUrl: url, now, pause, onFailure } = options
   if (url === undefined) return { notify: () => {}, stop: async () => {} }
   let failedAt = Number.NEGATIVE_INFINITY
   const work = async (): Promise<void> => {
     // Checkpoints come each second; a failing authority is not asked for each of them.
-    if (performance.now() < failedAt + looking.period) return
+    if (performance.now() < failedAt + pollPeriod) return
     try {
       await stampWhenDue(options, url, now())
     } catch (error) {
@@ -59,7 +61,7 @@ export function startTimestamping(options: TimestampingOptions): Timestamping {
       onFailure(error)
     }
   }
-  return startLoop(work, looking)
+  return startLoop(work, { pause, period: pollPeriod })
 }
 
 /** The token is over the text of the note. Of several processes the first one's token is stored. */

@@ -24,10 +24,9 @@ import type { LogReader } from './reader.ts'
 /** A witness with an address. */
 export type WitnessTarget = PolicyWitness & { readonly url: string }
 
-/** At most one request a second after a signature; polled for checkpoints of other processes. Milliseconds. */
-const asking = { pause: 1_000, period: 30_000 }
-/** Back-off after a failure, doubled each time; milliseconds. */
-const firstBackoff = 1_000
+/** Milliseconds between polls for checkpoints of other processes. */
+const pollPeriod = 30_000
+/** Milliseconds of the longest back-off. */
 const maxBackoff = 300_000
 
 /** Attempts to store a cosignature while others store theirs. */
@@ -45,6 +44,8 @@ export interface WitnessingOptions {
   readonly witnesses: readonly WitnessTarget[]
   /** UNIX seconds. */
   readonly now: () => number
+  /** Milliseconds between two requests to a witness, and of its first back-off, which doubles with each failure. */
+  readonly period: number
   /** For failures that are not the witness's. */
   readonly onFailure: (error: unknown) => void
 }
@@ -69,13 +70,13 @@ function loopFor(options: WitnessingOptions, witness: WitnessTarget): Loop {
     if (performance.now() < notBefore) return
     try {
       const isWell = await requestCosignature(options, witness)
-      backoff = isWell ? 0 : Math.min(maxBackoff, Math.max(firstBackoff, backoff * 2))
+      backoff = isWell ? 0 : Math.min(maxBackoff, Math.max(options.period, backoff * 2))
       notBefore = performance.now() + backoff
     } catch (error) {
       options.onFailure(error)
     }
   }
-  return startLoop(work, asking)
+  return startLoop(work, { pause: options.period, period: pollPeriod })
 }
 
 /** @returns false if the witness failed */

@@ -59,7 +59,7 @@ function addressOf(socket: Socket): string {
   return address
 }
 
-/** Unanswered requests of a connection after which nothing more is read from it. */
+/** Unanswered requests of a connection above which it is not read. */
 const maxReadAhead = 4
 
 /** One read may contain more than {@link maxReadAhead} requests; a connection with more than this is closed. */
@@ -68,7 +68,7 @@ const maxUnanswered = 32
 /** Bytes of written but unread responses, of all connections together. */
 const maxUnread = 67_108_864
 
-/** Why a connection was closed, for the metrics. */
+/** The reason for closing a connection, for the metrics. */
 export type CloseReason = 'pipelining' | 'slow-reader' | 'tiny-chunks'
 
 export interface PipeliningSettings {
@@ -94,8 +94,8 @@ interface Pipeline {
 
 /**
  * Serves the requests of each connection one at a time: pipelined requests (RFC 9112, section 9.3.2) cost the client a
- * few bytes each, responses far more. Where unread responses exhaust their budget, the oldest one of the source that
- * holds the most is closed.
+ * few bytes each, responses far more. When unread responses exhaust their budget, the connection with the oldest one of
+ * the source with the most is closed.
  */
 export function limitPipelining(server: Server, { sourceOf: source, onClose }: PipeliningSettings): void {
   const [serve] = server.listeners('request') as RequestListener[]
@@ -129,7 +129,7 @@ export function limitPipelining(server: Server, { sourceOf: source, onClose }: P
   server.removeAllListeners('request')
   server.on('request', (request, response) => {
     const { socket } = request
-    // Node goes on parsing what it read before the socket was destroyed.
+    // Node continues to parse bytes that it read before the socket was destroyed.
     if (socket.destroyed) return
     const pipeline = pipelines.get(socket) ?? { queue: [], unanswered: 0, isBusy: false }
     pipelines.set(socket, pipeline)
@@ -160,7 +160,7 @@ const freeChunks = 64
 /** Mean bytes per chunk beyond {@link freeChunks}. */
 const minMeanChunk = 64
 
-/** Reading a one-byte chunk costs thousands of times its byte. @param close called once the chunks are too small */
+/** Reading a one-byte chunk costs thousands of times its size. @param close called when the chunks are too small */
 function limitChunks(request: IncomingMessage, close: () => void): void {
   if (request.headers['transfer-encoding'] === undefined) return
   let chunks = 0

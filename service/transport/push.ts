@@ -18,15 +18,14 @@ import { readIdempotencyKey } from '../channel/idempotency.ts'
 import { assertSignedBy } from '../channel/verify.ts'
 import { newEvent } from '../events/event.ts'
 import type { Pushed } from '../events/outbox.ts'
-import type { Keyring } from '../keys/keyring.ts'
-import { serviceKeyKinds } from '../keys/service-key.ts'
+import { type Keyring, serviceKeyKinds } from '../keys/keyring.ts'
 import { isPrimeOrderKey } from '../keys/sodium-primitives.ts'
 import { parseJsonContent } from '../messages/content.ts'
 import { writeProblem } from '../problems/document.ts'
 import { atStep, atStepAsync, ProblemError, type Refusal, refusalAt } from '../problems/problem-error.ts'
 import { closing, problemResponse, senderOf } from './seal.ts'
 
-/** Bytes of a request body: an event and a user, with room for escapes in JSON. */
+/** Bytes of a request body: an event and a user, with space for JSON escapes. */
 const maxContent = 65_536
 
 const pushBody = z.strictObject({ user: z.string().regex(/^[\x21-\x7e]{1,128}$/), ...newEvent.shape })

@@ -104,7 +104,7 @@ function isDisconnect(error: unknown): boolean {
   )
 }
 
-/** Answers a request that failed before its frame was read, in the clear. */
+/** Answers, in the clear, a request that failed before its frame was read. */
 export async function clearAnswer(
   context: ExchangeContext,
   error: unknown,
@@ -137,7 +137,7 @@ export function problemResponse(problem: Problem): Response {
   return new Response(problem.body, { status: problem.status, headers })
 }
 
-/** The unread rest of a body makes the connection unusable. */
+/** Closes the connection after the response: the unread rest of a body makes it unusable. */
 export function closing(response: Response): Response {
   response.headers.set('connection', 'close')
   return response

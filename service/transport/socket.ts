@@ -28,7 +28,7 @@ export const closeReasons = {
   anotherSession: { code: 4400, reason: 'another session', grace: 0 },
   notBound: { code: 4400, reason: 'not bound', grace: 0 },
   tooMany: { code: 4400, reason: 'too many sockets', grace: 2_000 },
-  /** The next event no longer exists: the client subscribes again and learns the oldest position. */
+  /** The next event no longer exists: the client subscribes again, from the oldest position. */
   subscribeAgain: { code: 1001, reason: 'subscribe again', grace: 2_000 },
   /** The grace period of the listener. */
   stopping: { code: 1001, reason: 'service stops', grace: 15_000 },
@@ -43,7 +43,7 @@ const maxConcurrent = 16
 /** Unsent bytes of one socket above which no further request is processed. */
 const maxUnsent = 1_048_576
 
-/** Unsent bytes of one socket above which the next event waits in the outbox. */
+/** Unsent bytes of one socket above which the next event stays in the outbox. */
 const maxUnsentEvents = 65_536
 
 /** Metrics of sockets; must not throw. */
@@ -202,7 +202,7 @@ export class ChannelSocket {
     if (effects.subscription !== undefined) this.#deliver(effects.subscription)
   }
 
-  /** A bound socket accepts requests of its own session and no logins. */
+  /** A bound socket accepts only requests of its own session. */
   #isForeign(frame: Frame): boolean {
     if (this.#session === undefined) return false
     if (frame.kind === 'request') return !equalBytes(frame.sessionId, this.#session.id)
@@ -258,7 +258,7 @@ export class ChannelSocket {
     await this.#heartbeat.waitForActivity(frame.length)
   }
 
-  /** Exchanges report refusals as answers; anything thrown is an internal error. */
+  /** An exchange returns refusals as answers, so anything thrown is an internal error. */
   #recordFault(error: unknown): void {
     const fault = { kind: 'clear', status: 500, code: 'internal', step: 'frame', durationMs: 0 } as const
     const { context, sender } = this.#deps
@@ -294,7 +294,7 @@ function messageOf(answer: ExchangeAnswer, frame: Frame | undefined): Uint8Array
   return encodeFrame({ kind: 'refusal', problem: encodeUtf8(JSON.stringify({ ...members, ...nonce })) })
 }
 
-/** Whether the peer does not speak the protocol. */
+/** Whether the peer violates the protocol. */
 function isFatal(answer: ExchangeAnswer): boolean {
   return answer.kind === 'clear' && ['malformed_frame', 'frame_too_large'].includes(answer.problem.code)
 }

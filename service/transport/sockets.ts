@@ -33,7 +33,7 @@ export function createSocketServer(maxFrame: number): WebSocketServerLike {
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   })
-  // The adapter is made for this class; only the optionality of some members differs.
+  // The adapter supports this class; the types differ only in optional members.
   return server as unknown as WebSocketServerLike
 }
 

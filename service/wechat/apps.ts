@@ -1,4 +1,4 @@
-/** The mini programs that a service serves, and their secrets. */
+/** The configured mini programs and their secrets. */
 import { ProblemError } from '../problems/problem-error.ts'
 
 export interface WechatApp {
@@ -41,7 +41,7 @@ export const sandboxApp: WechatApp = {
 }
 
 /**
- * Reads `appid:secret[,appid:secret…]`; the sandbox's app when nothing is given.
+ * Parses `appid:secret[,appid:secret…]`; by default the sandbox's app.
  *
  * @throws Error for the operator, without secrets. Production refuses the sandbox's secret, which is public.
  */

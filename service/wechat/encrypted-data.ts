@@ -2,9 +2,9 @@
  * The encrypted user data of WeChat's app: `encryptedData` with its `iv`, and `rawData` with its `signature`
  * (WeChat's page "signature" of its open abilities).
  *
- * AES-CBC without a MAC proves little: with many attempts against {@link openEncryptedData} an attacker could construct a
- * text that opens. Treat the result as a claim of the user's own phone; where a value must be right, call WeChat's server
- * API, as {@link WechatClient.phoneNumber} does.
+ * AES-CBC without a MAC does not authenticate: with many attempts against {@link openEncryptedData} an attacker could
+ * construct a text that decrypts. Treat the result as a claim of the phone; for a value that must be right, call WeChat's
+ * server API, as {@link WechatClient.phoneNumber} does.
  */
 import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto'
 import { decodeBase64, decodeUtf8, encodeUtf8 } from 'miniseal-protocol/text'
@@ -25,7 +25,7 @@ export const userData = z.looseObject({
 export type WechatUserData = z.infer<typeof userData>
 
 export interface EncryptedData {
-  /** Secret. The base64 text as WeChat gave it. */
+  /** Secret. Base64 text as received from WeChat. */
   readonly sessionKey: string
   /** Base64 of 16 bytes. Attacker-controlled. */
   readonly iv: string
@@ -79,7 +79,7 @@ function decrypt(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array 
 /**
  * Whether `signature` is sha1(rawData + session_key), lower-case hex, compared in constant time.
  *
- * @param rawData exactly as the phone sent it; re-serialised it does not verify. Attacker-controlled.
+ * @param rawData as received: serialised again, it does not verify. Attacker-controlled.
  * @param signature attacker-controlled
  */
 export function isRawDataSigned(sessionKey: string, rawData: string, signature: string): boolean {

@@ -129,7 +129,7 @@ it.each(floods)(
   seconds * 1_000 + 30_000,
 )
 
-it('cuts who says nothing after 10 seconds, and who does not finish a body after 30, and nobody earlier', async () => {
+it('the service closes silent connections after 10 seconds and unfinished bodies after 30, and no others', async () => {
   const lifetimes = await Promise.all(idlers.map(({ lifetime }) => lifetime))
   for (const [index, limit] of [10, 10, 30].entries()) {
     expect(lifetimes[index]).toBeGreaterThan(limit - 1)

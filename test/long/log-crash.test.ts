@@ -34,7 +34,7 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await sleep(20)
 }
 
-it('has an intent before the effect, and says once that the outcome is unknown after the kill', async () => {
+it('the service records an intent before the effect, and logs the unknown outcome once after the kill', async () => {
   const killed = await startServiceProcess({ MINISEAL_UPSTREAMS: `/pay=http://127.0.0.1:${port}` })
   const { environment } = killed.service
   try {

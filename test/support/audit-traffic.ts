@@ -1,7 +1,7 @@
 /** Requests of two users, and auditor accounts. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { accountKeyOf, addAuditor } from '../../service/admin/api/accounts.ts'
-import { readOperatorPaths } from '../../service/config/operator-paths.ts'
+import { readOperatorPaths } from '../../service/config/environment.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import type { AuditorRole } from '../../service/store/auditors.ts'

@@ -49,9 +49,7 @@ function isNewer(folders: readonly string[], output: string): boolean {
   const builtAt = modifiedAt(output)
   return folders.some((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter(
-        (path) => !/(?:^|\/)(?:dist|types|miniprogram_dist|node_modules)(?:\/|$)|\.tsbuildinfo$/.test(path),
-      )
+      .filter((path) => !/(?:^|\/)(?:dist|types|\w+_dist|node_modules)(?:\/|$)|\.tsbuildinfo$/.test(path))
       .some((path) => modifiedAt(join(folder, path)) > builtAt),
   )
 }

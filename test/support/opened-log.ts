@@ -75,6 +75,7 @@ export async function openTestLog(
     witnesses,
     timestampUrl,
     now,
+    period: 50,
     record: (event) => events.push(event),
   })
   return {

@@ -1,5 +1,5 @@
 /** RFC 6962, section 2.1, transcribed literally: the reference for the log's tree. */
-import { createHash } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 
 export function leafHash(leaf: Uint8Array): Uint8Array {
   return hash([0], leaf)
@@ -30,9 +30,7 @@ export function plainTiles(leaves: readonly Uint8Array[]): Map<string, Uint8Arra
 }
 
 function hash(prefix: readonly number[], ...parts: readonly Uint8Array[]): Uint8Array {
-  const digest = createHash('sha256').update(Uint8Array.from(prefix))
-  for (const part of parts) digest.update(part)
-  return new Uint8Array(digest.digest())
+  return new Uint8Array(digest('sha256', Buffer.concat([Uint8Array.from(prefix), ...parts]), 'buffer'))
 }
 
 /** The largest power of two below `n`. */

@@ -2,7 +2,7 @@
 
 import type { AuditLeaf } from '../../crypto/tlog/audit-leaf.ts'
 import { parseLeaf } from '../../crypto/tlog/audit-leaf.ts'
-import { readOperatorPaths } from '../../service/config/operator-paths.ts'
+import { readOperatorPaths } from '../../service/config/environment.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'

@@ -51,7 +51,7 @@ export const production = {
   MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9001',
 }
 
-export interface TestServiceOptions {
+export interface TestServiceOptions extends Omit<TestOverrides, 'now' | 'backend'> {
   readonly environment?: Readonly<Record<string, string>>
   /** Overrides the environment. */
   readonly config?: Partial<Config>
@@ -59,12 +59,6 @@ export interface TestServiceOptions {
   readonly backend?: Omit<Backend, 'close'> & Partial<Pick<Backend, 'close'>>
   /** The contents of MINISEAL_ROUTES_FILE. */
   readonly routes?: readonly object[]
-  readonly socketTimes?: NonNullable<TestOverrides['socketTimes']>
-  readonly listenerTimes?: NonNullable<TestOverrides['listenerTimes']>
-  readonly disk?: NonNullable<TestOverrides['disk']>
-  readonly monotonic?: () => number
-  readonly maintenancePeriod?: number
-  readonly bodyGrace?: number
   /** How far the clock is ahead at the start, in seconds. */
   readonly clockOffset?: number
 }
@@ -97,9 +91,11 @@ async function startIn(folder: string, options: TestServiceOptions): Promise<Own
   let offset = options.clockOffset ?? 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
   const { environment: _, config, clockOffset: __, routes: ___, backend, ...overrides } = options
+  const { logPeriod = 100 } = options
   const service: RunningService = await startService({ ...readConfig(environment), ...config }, log, {
     now,
     ...overrides,
+    logPeriod,
     ...(backend === undefined ? {} : { backend: { close: async () => {}, ...backend } }),
   })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''

@@ -1,4 +1,4 @@
-/** What the adapters share: the bounded raw body, the verified request, the problem document of a refusal. */
+/** Shared by the adapters: reading a bounded raw body, and the problem document of a refusal. */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { ProtocolError } from 'miniseal-protocol/errors'
@@ -23,7 +23,7 @@ class RefusedBody extends Error {
 /**
  * Reads a body as it arrived.
  *
- * @throws TypeError when something else read it before: a mistake of the program, not of the request.
+ * @throws TypeError when it was read before, which is a fault of the program.
  */
 export async function readBody(stream: Readable, maxBody: number = defaultMaxBody): Promise<Buffer> {
   if (stream.readableDidRead || stream.readableEnded) throw alreadyRead()
@@ -38,7 +38,7 @@ export async function readBody(stream: Readable, maxBody: number = defaultMaxBod
   return Buffer.concat(chunks)
 }
 
-/** For a body that the framework read as it arrived. */
+/** Checks the size of a raw body that the framework read. */
 export function boundBody(body: Buffer, maxBody: number = defaultMaxBody): Buffer {
   if (body.length > maxBody) throw tooLarge(maxBody)
   return body
@@ -67,16 +67,14 @@ export async function readFetchBody(
 }
 
 function alreadyRead(): TypeError {
-  return new TypeError(
-    'miniseal-verify needs the raw body, but it was read before: mount miniseal-verify before every body parser',
-  )
+  return new TypeError('the raw body has already been read: mount miniseal-verify before every body parser')
 }
 
 function tooLarge(maxBody: number): RefusedBody {
   return new RefusedBody(413, `the body is over ${maxBody} bytes`)
 }
 
-/** Of a verified request: the value of a JSON body, else the bytes. A body with a content-encoding stays as it is. */
+/** The value of a verified JSON body, else the bytes. A body with a content-encoding is not decoded. */
 export function parseBody(body: Buffer, headers: IncomingHttpHeaders): unknown {
   const type = headers['content-type'] ?? ''
   const isJson = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)
@@ -96,8 +94,27 @@ export interface Refusal {
   readonly problem: Readonly<Record<string, string | number>>
 }
 
-/** `undefined` for what is not a refusal but a fault of the program. */
-export function refusalOf(error: unknown, origin: string): Refusal | undefined {
+/**
+ * Runs the verification of a request.
+ *
+ * @returns the refusal; `undefined` when the request is verified
+ * @throws what `verify` throws for a fault of the program
+ */
+export async function findRefusal(
+  { origin }: AdapterOptions,
+  verify: () => Promise<void>,
+): Promise<Refusal | undefined> {
+  try {
+    await verify()
+    return undefined
+  } catch (error) {
+    const refusal = refusalOf(error, origin)
+    if (refusal === undefined) throw error
+    return refusal
+  }
+}
+
+function refusalOf(error: unknown, origin: string): Refusal | undefined {
   if (error instanceof RefusedBody) {
     const title = error.status === 413 ? 'Content too large' : 'Malformed content'
     // The rest of the body is not read.

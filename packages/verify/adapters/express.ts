@@ -10,12 +10,12 @@ import type { RequestHandler } from 'express'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { createVerifier } from '../verify.ts'
 import type { AdapterOptions } from './adapter.ts'
-import { parseBody, readBody, refusalOf } from './adapter.ts'
+import { findRefusal, parseBody, readBody } from './adapter.ts'
 
 declare global {
   namespace Express {
     interface Request {
-      /** The verified caller; absent on routes that the middleware does not cover. */
+      /** The verified caller; absent on routes without the middleware. */
       miniseal?: Caller
       /** The body as it arrived. */
       rawBody?: Buffer
@@ -25,26 +25,22 @@ declare global {
 
 /**
  * Sets `req.miniseal`, `req.rawBody` and `req.body`: the value of a JSON body, else the bytes. Mount it before every body
- * parser; parsers after it find the body read and leave it alone.
+ * parser; parsers after it skip a body that was read.
  *
- * A request that is not verified gets 401 and a problem document (RFC 9457); 413 for a large body, 400 for malformed
+ * Answers 401 with a problem document (RFC 9457) when the request is not verified, 413 for a large body, 400 for malformed
  * JSON, 503 when the keys cannot be fetched. A body that was read before is a TypeError for the error handler.
  */
 export function miniseal(options: AdapterOptions): RequestHandler {
   const verify = createVerifier(options)
   return async (request, response, next) => {
-    try {
+    const refusal = await findRefusal(options, async () => {
       const body = await readBody(request, options.maxBody)
       const { method, originalUrl: url, headers, rawHeaders } = request
       request.miniseal = await verify({ method, url, headers, rawHeaders }, body)
       request.rawBody = body
       request.body = parseBody(body, headers)
-    } catch (error) {
-      const refusal = refusalOf(error, options.origin)
-      if (refusal === undefined) return next(error)
-      response.writeHead(refusal.status, refusal.headers).end(JSON.stringify(refusal.problem))
-      return
-    }
-    next()
+    })
+    if (refusal === undefined) next()
+    else response.writeHead(refusal.status, refusal.headers).end(JSON.stringify(refusal.problem))
   }
 }

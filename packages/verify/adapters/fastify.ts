@@ -11,7 +11,7 @@ import type { FastifyPluginCallback } from 'fastify'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { createVerifier } from '../verify.ts'
 import type { AdapterOptions } from './adapter.ts'
-import { readBody, refusalOf } from './adapter.ts'
+import { findRefusal, readBody } from './adapter.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -23,30 +23,29 @@ declare module 'fastify' {
 /**
  * Sets `request.miniseal`. Fastify's own content type parsers get the verified body.
  *
- * A request that is not verified gets 401 and a problem document (RFC 9457); 413 for a large body, 503 when the keys
+ * Answers 401 with a problem document (RFC 9457) when the request is not verified, 413 for a large body, 503 when the keys
  * cannot be fetched. A body that was read before is a TypeError for the error handler.
  */
 export const miniseal: FastifyPluginCallback<AdapterOptions> = (app, options, done) => {
   const verify = createVerifier(options)
   app.decorateRequest('miniseal', undefined)
   app.addHook('preParsing', async (request, reply, payload) => {
-    try {
+    let stream = payload
+    const refusal = await findRefusal(options, async () => {
       const body = await readBody(payload as Readable, options.maxBody)
       const { method, headers, rawHeaders } = request.raw
       request.miniseal = await verify({ method, url: request.originalUrl, headers, rawHeaders }, body)
-      // Fastify compares this with content-length.
-      return Object.assign(Readable.from(body), { receivedEncodedLength: body.length })
-    } catch (error) {
-      const refusal = refusalOf(error, options.origin)
-      if (refusal === undefined) throw error
+      // Fastify compares `receivedEncodedLength` with content-length.
+      stream = Object.assign(Readable.from(body), { receivedEncodedLength: body.length })
+    })
+    if (refusal !== undefined)
       reply.code(refusal.status).headers(refusal.headers).send(JSON.stringify(refusal.problem))
-      return payload
-    }
+    return stream
   })
   done()
 }
 
-// As fastify-plugin does it: the hook applies to the scope that registers the plugin, not to a scope of its own.
+// Like fastify-plugin: the hook applies to the scope that registers the plugin.
 Object.assign(miniseal, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'miniseal',

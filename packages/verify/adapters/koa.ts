@@ -1,5 +1,5 @@
 /**
- * Koa 3: middleware that verifies every request before what is mounted after it.
+ * Koa 3: middleware that verifies every request.
  *
  * ```
  * app.use(miniseal({ origin: 'https://pay.example.com' }))
@@ -10,7 +10,7 @@ import type { Middleware } from 'koa'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { createVerifier } from '../verify.ts'
 import type { AdapterOptions } from './adapter.ts'
-import { parseBody, readBody, refusalOf } from './adapter.ts'
+import { findRefusal, parseBody, readBody } from './adapter.ts'
 
 export interface MinisealState {
   /** The verified caller. */
@@ -23,26 +23,22 @@ export interface MinisealState {
  * Sets `ctx.state.miniseal`, `ctx.state.rawBody` and `ctx.request.body`: the value of a JSON body, else the bytes. Mount
  * it before every body parser.
  *
- * A request that is not verified gets 401 and a problem document (RFC 9457); 413 for a large body, 400 for malformed
+ * Answers 401 with a problem document (RFC 9457) when the request is not verified, 413 for a large body, 400 for malformed
  * JSON, 503 when the keys cannot be fetched. A body that was read before is a TypeError.
  */
 export function miniseal(options: AdapterOptions): Middleware<MinisealState> {
   const verify = createVerifier(options)
   return async (context, next) => {
-    try {
+    const refusal = await findRefusal(options, async () => {
       const body = await readBody(context.req, options.maxBody)
       const { method, headers, rawHeaders } = context.req
       context.state.miniseal = await verify({ method, url: context.originalUrl, headers, rawHeaders }, body)
       context.state.rawBody = body
       Object.assign(context.request, { body: parseBody(body, headers) })
-    } catch (error) {
-      const refusal = refusalOf(error, options.origin)
-      if (refusal === undefined) throw error
-      context.status = refusal.status
-      context.set(refusal.headers)
-      context.body = JSON.stringify(refusal.problem)
-      return
-    }
-    await next()
+    })
+    if (refusal === undefined) return next()
+    context.status = refusal.status
+    context.set(refusal.headers)
+    context.body = JSON.stringify(refusal.problem)
   }
 }

@@ -16,7 +16,7 @@ import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature
 import type { Verifier } from '../verify.ts'
 import { createVerifier } from '../verify.ts'
 import type { AdapterOptions, Refusal } from './adapter.ts'
-import { boundBody, parseBody, readBody, refusalOf } from './adapter.ts'
+import { boundBody, findRefusal, parseBody, readBody } from './adapter.ts'
 import './express.ts'
 
 /**
@@ -25,7 +25,7 @@ import './express.ts'
  * `request.rawBody` and, where Nest did not, `request.body`.
  *
  * Throws {@link MinisealRefusal}: 401 for a request that is not verified, 413 for a large body, 400 for malformed JSON,
- * 503 when the keys cannot be fetched. With neither option a request with a body is a TypeError, that is status 500.
+ * 503 when the keys cannot be fetched. With neither option, a request with a body causes a TypeError, which is status 500.
  */
 export class MinisealGuard implements CanActivate {
   readonly #options: AdapterOptions
@@ -38,22 +38,20 @@ export class MinisealGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<Request>()
-    try {
+    const refusal = await findRefusal(this.#options, async () => {
       // Nest reads and keeps the bodies that it parses; every other body is still unread.
-      const isRead = request.rawBody !== undefined
-      const body = isRead
-        ? boundBody(request.rawBody ?? Buffer.alloc(0), this.#options.maxBody)
-        : await readBody(request, this.#options.maxBody)
+      const { rawBody } = request
+      const body =
+        rawBody === undefined
+          ? await readBody(request, this.#options.maxBody)
+          : boundBody(rawBody, this.#options.maxBody)
       const { method, originalUrl: url, headers, rawHeaders } = request
       request.miniseal = await this.#verify({ method, url, headers, rawHeaders }, body)
       request.rawBody = body
-      if (!isRead) request.body = parseBody(body, headers)
-      return true
-    } catch (error) {
-      const refusal = refusalOf(error, this.#options.origin)
-      if (refusal === undefined) throw error
-      throw new MinisealRefusal(refusal)
-    }
+      if (rawBody === undefined) request.body = parseBody(body, headers)
+    })
+    if (refusal !== undefined) throw new MinisealRefusal(refusal)
+    return true
   }
 }
 

@@ -1,4 +1,4 @@
-/** Access log: what auditors read or export is logged first. What cannot be logged is not shown. */
+/** Access log: each read and export of an auditor is logged before data is sent. */
 import type { Context } from 'hono'
 import { LRUCache } from 'lru-cache'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
@@ -9,14 +9,14 @@ import type { AuditFilter } from './search.ts'
 
 /** Polling readers are logged once in this period; milliseconds. */
 const tailPeriod = 60_000
-/** Polling readers in the cache. */
+/** Maximum number of cached polling readers. */
 const maxTails = 1_000
 
 export interface AccessLog {
   /**
    * Appends an entry with auditor, action and address.
    *
-   * @param facts public: never of a person
+   * @param facts public: no personal data
    * @throws StoreUnavailable
    */
   logAccess(
@@ -43,8 +43,8 @@ export function createAccessLog(parts: AccessLogParts): AccessLog {
 }
 
 /**
- * For reads of entry bundles under `/log`: logged once a minute for each auditor. Logging each bundle would give a follower
- * of the log new entries to read forever.
+ * For reads of entry bundles under `/log`: logged once a minute for each auditor. Logging each bundle would add
+ * new entries for as long as somebody follows the log.
  */
 export function createEntryAccessLog(parts: AccessLogParts): LogEntryAccess {
   const appendAccess = createAppendAccess(parts)
@@ -77,7 +77,7 @@ function createOncePerPeriod(): (key: string, logAccess: () => Promise<void>) =>
     try {
       await pendingLog
     } catch (error) {
-      // The next call tries again.
+      // The next call logs again.
       if (pendingLogs.get(key) === pendingLog) pendingLogs.delete(key)
       throw error
     }

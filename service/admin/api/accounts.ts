@@ -17,7 +17,7 @@ export interface Auditor {
 /** `undefined` for an unknown, malformed, expired or revoked token. */
 export type AuditorVerifier = (token: string) => Promise<Auditor | undefined>
 
-/** What a new account gets. */
+/** The properties of a new account. */
 export interface NewAuditor {
   readonly name: string
   readonly role: AuditorRole
@@ -46,7 +46,7 @@ export function accountKeyOf(lookupKey: Uint8Array): Uint8Array {
  * Creates an account and its token. The token cannot be recovered.
  *
  * @param key see {@link accountKeyOf}
- * @returns the token; `undefined` when the name belongs to an auditor whose token is still good
+ * @returns the token; `undefined` when the name belongs to an auditor with a valid token
  */
 export async function addAuditor(
   store: Pick<Store, 'commit'>,
@@ -82,7 +82,7 @@ export interface FoundAuditor extends Auditor {
   readonly signedOutAt: number
 }
 
-/** For sessions, which store the digest of the token. Reads the database each time, too. */
+/** For sessions, which store the digest of the token. Also reads the database each time. */
 export function createAuditorFinder(
   store: Pick<Store, 'listAuditors'>,
   key: Uint8Array,
@@ -108,12 +108,12 @@ function bind(
   return new Uint8Array(createHmac('sha256', key).update(account).update(digest).digest())
 }
 
-/** Whether the token of the account opens anything at `now`, UNIX seconds. */
+/** Whether the token of the account is valid at `now`, UNIX seconds. */
 export function isGood({ expiresAt, revokedAt }: AuditorRecord, now: number): boolean {
   return revokedAt === null && expiresAt > now
 }
 
-/** The digest of a token, 32 bytes; `undefined` for what cannot be one. Attacker-controlled. */
+/** The digest of a token, 32 bytes; `undefined` for a text of another form. Attacker-controlled. */
 export function findTokenDigest(token: string): Uint8Array | undefined {
   return pattern.test(token) ? digestOf(token) : undefined
 }

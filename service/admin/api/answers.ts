@@ -10,7 +10,7 @@ export interface SessionAnswer {
   readonly role: AuditorRole
   /** The origin of the newest log. */
   readonly origin: string
-  /** Verifier keys of the log, according to the service: compare them with a copy from elsewhere. */
+  /** Verifier keys of the log, according to the service. Compare them with a copy from another source. */
   readonly keys: readonly string[]
 }
 
@@ -42,13 +42,13 @@ export interface EntryRow {
 /** `GET /audit/api/entries` */
 export interface PageAnswer {
   readonly entries: readonly EntryRow[]
-  /** `before` of the next page; `null`: there is no more. */
+  /** `before` of the next page; `null` on the last page. */
   readonly next: string | null
 }
 
-/** How many entries of a time came to what. */
+/** Entries of one step, by result. */
 export interface TimeBucket {
-  /** Milliseconds since 1970, of its beginning. */
+  /** Milliseconds since 1970, of the beginning of the step. */
   readonly at: number
   readonly ok: number
   readonly refused: number
@@ -63,18 +63,18 @@ export interface TimelineAnswer {
   readonly until: number
   readonly step: number
   readonly buckets: readonly TimeBucket[]
-  /** False: there are more entries than are counted for such a filter, and those are the newest. */
+  /** False: only the newest entries were counted. */
   readonly isComplete: boolean
 }
 
-/** A group as it is disclosed. */
+/** A disclosed group. */
 export interface ShownGroup {
   /** base64, 32 bytes. */
   readonly salt: string
   readonly value: string
 }
 
-/** What shows that an entry is in the log. */
+/** The inclusion proof of an entry. */
 export interface ShownProof {
   readonly index: number
   readonly size: number
@@ -90,7 +90,7 @@ export interface EntryAnswer {
   /** base64 of the leaf's bytes. */
   readonly leaf: string
   readonly groups: Readonly<Partial<Record<GroupLabel, ShownGroup>>>
-  /** Groups that the auditor's role does not show. */
+  /** Groups that the auditor's role may not see. */
   readonly withheld: readonly GroupLabel[]
   /** `null` while no checkpoint is signed over the entry. */
   readonly proof: ShownProof | null
@@ -111,12 +111,12 @@ export interface CheckpointRow {
   readonly size: number
   /** UNIX seconds. */
   readonly signedAt: number
-  /** Lines of witnesses. */
+  /** Number of cosignatures. */
   readonly cosignatures: number
   readonly isTimestamped: boolean
 }
 
-/** How far a witness has come. */
+/** The progress of a witness. */
 export interface WitnessRow {
   readonly name: string
   readonly size: number
@@ -138,7 +138,7 @@ export interface IntegrityAnswer {
   /** The newest first. */
   readonly checkpoints: readonly CheckpointRow[]
   readonly witnesses: readonly WitnessRow[]
-  /** The last `audit verify` on this machine that found nothing. */
+  /** The last `audit verify` on this machine without a finding. */
   readonly lastCheck: { readonly at: number; readonly size: number } | null
   readonly gaps: readonly EntryRow[]
   readonly erasures: readonly EntryRow[]

@@ -10,23 +10,28 @@ import { leafIdText } from '../../tlog/entry.ts'
 import { type AccessLog, createAccessLog, filterFacts } from './access-log.ts'
 import type { Auditor } from './accounts.ts'
 import type { PageAnswer, SessionAnswer } from './answers.ts'
-import type { AuditContext, AuditEnvironment, AuditParts } from './context.ts'
+import {
+  type AuditContext,
+  type AuditEnvironment,
+  type AuditParts,
+  AuditRefused,
+  problemOf,
+} from './context.ts'
 import { evidenceResponse, exportResponse, parseFormat, parseLabels } from './downloads.ts'
 import { entryAnswer, mayDisclose, rowsOf } from './entries.ts'
 import { consistencyOf, integrityOf } from './integrity.ts'
-import { AuditRefused, problemOf } from './problems.ts'
 import type { AuditFilter, AuditSearch } from './search.ts'
 import { createAuditSearch, filterNames, findCursor, parseFilter } from './search.ts'
 import { createSessions, type Sessions } from './session.ts'
 import { overviewOf, timelineOf } from './timeline.ts'
 
-/** Tries to sign in from one address. */
+/** Sign-in attempts from one address. */
 const tries = { count: 10, seconds: 60 }
 
 /** Rows of a page. */
 const pageSize = 50
 
-/** How far back a polling table reads, in milliseconds; older entries are read from pages, which are logged. */
+/** Age limit of entries in a polling table, in milliseconds. Older entries are on pages, which are logged. */
 const tailReach = 120_000
 
 interface Api {
@@ -234,7 +239,7 @@ function filterOf(c: AuditContext): AuditFilter {
   return filter
 }
 
-/** By UUID or leaf hash, attacker-controlled. @throws AuditRefused `not_found` */
+/** Finds an entry by UUID or leaf hash, attacker-controlled. @throws AuditRefused `not_found` */
 async function findEntry({ parts }: Api, name: string): Promise<LogEntry> {
   const { id, hash } = parseFilter({ receipt: name })
   const key = id ?? hash
@@ -243,7 +248,7 @@ async function findEntry({ parts }: Api, name: string): Promise<LogEntry> {
   return entry
 }
 
-// Concurrency limits, for each auditor and in all.
+// Concurrency limits, for each auditor and in total.
 
 /** Limits of one kind of work. */
 export interface WorkLimit {

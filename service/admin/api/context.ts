@@ -1,15 +1,17 @@
-/** Dependencies of the auditors' API. */
+/** Shared by the routes of the auditors' API: dependencies, variables and problems. */
 import type { Context } from 'hono'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { PolicyWitness } from 'miniseal-protocol/tlog/tlog-policy'
 import type { Sender } from '../../limits/client-address.ts'
-import type { Store } from '../../store/store.ts'
+import { type Store, StoreUnavailable } from '../../store/store.ts'
 import type { Appender } from '../../tlog/appender.ts'
 import type { BlindIndexOf } from '../../tlog/blind-index.ts'
 import type { LogStatus } from '../../tlog/open-log.ts'
 import type { LogReader } from '../../tlog/reader.ts'
 import type { FindSubjectKey } from '../../tlog/subject-keys.ts'
 import type { Auditor } from './accounts.ts'
+import type { AuditProblem, ProblemAnswer } from './answers.ts'
+import { FilterError } from './search.ts'
 
 export interface AuditParts {
   readonly store: Store
@@ -47,3 +49,66 @@ export interface AuditEnvironment {
 
 /** A request of a signed-in auditor. */
 export type AuditContext = Context<AuditEnvironment>
+
+// Problems (RFC 9457).
+
+const problems: { readonly [P in AuditProblem]: { readonly status: number; readonly title: string } } = {
+  signed_out: { status: 401, title: 'Not signed in' },
+  token_refused: { status: 401, title: 'Invalid, expired or revoked token' },
+  too_many_tries: { status: 429, title: 'Too many attempts from this address: try again in a minute' },
+  too_many_concurrent: {
+    status: 429,
+    title: 'Too many concurrent searches or exports: try again in a few seconds',
+  },
+  other_site: { status: 403, title: 'Cross-site request' },
+  not_for_your_role: { status: 403, title: 'Requires the role discloser' },
+  unknown_parameter: { status: 400, title: 'Unknown query parameter' },
+  filter_unreadable: { status: 400, title: 'Invalid filter' },
+  not_found: { status: 404, title: 'Entry not found' },
+  not_yet: { status: 409, title: 'Not covered by a checkpoint yet: try again in a few seconds' },
+  unavailable: { status: 503, title: 'Access log or database unavailable' },
+}
+
+/** Seconds after which the same request may succeed. */
+const retryAfter: Partial<Record<AuditProblem, string>> = {
+  too_many_tries: '60',
+  too_many_concurrent: '5',
+  unavailable: '2',
+}
+
+/** Rejects a request. The message is the title; only `field` quotes the request. */
+export class AuditRefused extends Error {
+  readonly code: AuditProblem
+  /** The query parameter. */
+  readonly field: string | undefined
+
+  constructor(code: AuditProblem, field?: string) {
+    super(problems[code].title)
+    this.name = 'AuditRefused'
+    this.code = code
+    this.field = field
+  }
+}
+
+/** The problem response. @throws every other error: an internal error. */
+export function problemOf(c: Context, thrown: unknown): Response {
+  const { code, field } = refusalOf(thrown)
+  const { status, title } = problems[code]
+  const body: ProblemAnswer = { title, status, code, ...(field === undefined ? {} : { field }) }
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      ...Object.fromEntries(c.res.headers),
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...(retryAfter[code] === undefined ? {} : { 'retry-after': retryAfter[code] }),
+    },
+  })
+}
+
+function refusalOf(thrown: unknown): AuditRefused {
+  if (thrown instanceof AuditRefused) return thrown
+  if (thrown instanceof FilterError) return new AuditRefused('filter_unreadable', thrown.field)
+  if (thrown instanceof StoreUnavailable) return new AuditRefused('unavailable')
+  throw thrown
+}

@@ -1,6 +1,4 @@
-/** Entries for auditors: views by role, and export rows. */
-
-import { stringify } from 'csv-stringify/sync'
+/** Entries for auditors, with the details that a role may see. */
 import { encodeBase64, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import { type GroupLabel, groupLabels, parseGroup, parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
@@ -12,7 +10,6 @@ import { openDetail, openGroups } from '../../tlog/sealed-details.ts'
 import type { FindSubjectKey } from '../../tlog/subject-keys.ts'
 import type { EntryAnswer, EntryRow, ShownGroup, ShownProof } from './answers.ts'
 import type { AuditParts } from './context.ts'
-import type { AuditFilter, AuditSearch } from './search.ts'
 
 /** Groups by role. Address and device signature identify a user elsewhere, so they need `discloser`. */
 const shown: { readonly [R in AuditorRole]: readonly GroupLabel[] } = {
@@ -41,8 +38,7 @@ async function rowOf(entry: LogEntry, findKey: FindSubjectKey): Promise<EntryRow
   const { core, sub } = groups
   return {
     globalIndex,
-    log: Math.floor(globalIndex / indexesPerLog),
-    index: globalIndex % indexesPerLog,
+    ...positionOf(globalIndex),
     id: leafIdText(id),
     hash: encodeBase64Url(hash),
     at,
@@ -55,6 +51,11 @@ async function rowOf(entry: LogEntry, findKey: FindSubjectKey): Promise<EntryRow
     ...(sub === undefined ? {} : { sub }),
     ...(facts === undefined ? {} : { facts }),
   }
+}
+
+/** The number of an entry's log, and its index there. */
+export function positionOf(globalIndex: number): { readonly log: number; readonly index: number } {
+  return { log: Math.floor(globalIndex / indexesPerLog), index: globalIndex % indexesPerLog }
 }
 
 type ReadEntry = Pick<EntryRow, 'detail' | 'facts'> & Pick<OpenedEntry, 'groups'>
@@ -99,14 +100,10 @@ async function proofOf(reader: AuditParts['reader'], entry: LogEntry): Promise<S
   return { ...shown, path: hashes.map((hash) => encodeBase64(hash)) }
 }
 
-// Export rows: sealed details are opened; shredded ones are marked as erased.
-
-export type ExportFormat = 'csv' | 'jsonl'
-
 /** An entry with its opened details. */
 export interface OpenedEntry {
   readonly entry: LogEntry
-  /** `none`: nothing was ever sealed with it. */
+  /** `none`: the entry never had details. */
   readonly detail: 'opened' | 'erased' | 'none'
   /** By label; empty unless opened. */
   readonly groups: Readonly<Record<string, FlatObject>>
@@ -114,27 +111,8 @@ export interface OpenedEntry {
   readonly facts: FlatObject | undefined
 }
 
-/** Entries that are read, opened and written in one turn of the event loop: some milliseconds. */
-export const entriesPerTurn = 50
-
-/** All matching entries, the newest first, page by page; yields to the event loop between pages. */
-export async function* exportEntries(
-  search: AuditSearch,
-  filter: AuditFilter,
-  findKey: FindSubjectKey,
-): AsyncGenerator<readonly OpenedEntry[]> {
-  let before: number | undefined
-  do {
-    const { entries, next } = await search.page(filter, before, entriesPerTurn)
-    const opened: OpenedEntry[] = []
-    for (const entry of entries) opened.push(await openEntry(entry, findKey))
-    if (opened.length > 0) yield opened
-    before = next
-  } while (before !== undefined)
-}
-
 /** @throws Error for a detail that was tampered with. */
-async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
+export async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
   const { facts, commitments } = parseLeaf(entry.leaf)
   const hasGroups = commitments !== undefined && Object.keys(commitments).length > 0
   const nothing = { entry, detail: hasGroups ? 'erased' : 'none', groups: {}, facts } as const
@@ -145,82 +123,4 @@ async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<Open
     ([label, { value }]): [string, FlatObject] => [label, parseGroup(encodeUtf8(value))],
   )
   return { entry, detail: 'opened', groups: Object.fromEntries(groups), facts }
-}
-
-/** CSV columns: the most used members. JSON lines have all of them. */
-const columns = [
-  'time',
-  'kind',
-  'result',
-  'code',
-  'user',
-  'device',
-  'ip',
-  'method',
-  'path',
-  'status',
-  'step',
-  'duration_ms',
-  'idempotency_key',
-  'app',
-  'acr',
-  'session',
-  'user_agent',
-  'request_digest',
-  'response_digest',
-  'detail',
-  'facts',
-  'id',
-  'log',
-  'index',
-  'leaf_hash',
-] as const
-
-/** The first line of a format; empty where it has none. */
-export function exportHead(format: ExportFormat): string {
-  return format === 'csv' ? stringify([[...columns]], { record_delimiter: 'windows' }) : ''
-}
-
-/** Lines of a format, each with its end. */
-export function exportLines(format: ExportFormat, entries: readonly OpenedEntry[]): string {
-  if (format === 'jsonl') return entries.map((opened) => `${JSON.stringify(jsonOf(opened))}\n`).join('')
-  // Formulas are escaped (OWASP, "CSV Injection").
-  return stringify(entries.map(cellsOf), { escape_formulas: true, record_delimiter: 'windows' })
-}
-
-function jsonOf({ entry, detail, groups, facts }: OpenedEntry) {
-  return { ...publicPart(entry), detail, groups, ...(facts === undefined ? {} : { facts }) }
-}
-
-function cellsOf({ entry, detail, groups, facts }: OpenedEntry): readonly (string | number | null)[] {
-  const { core = {}, net = {}, pay = {}, sub = {} } = groups
-  const row: Readonly<Record<string, string | number | null>> = {
-    ...core,
-    ...net,
-    ...pay,
-    ...sub,
-    ...publicPart(entry),
-    detail,
-    facts: facts === undefined ? null : JSON.stringify(facts),
-  }
-  return columns.map((column) => plain(row[column] ?? null))
-}
-
-/** Some spreadsheets also split cells at these characters, so a formula may begin after them. */
-function plain(cell: string | number | null): string | number | null {
-  return typeof cell === 'string' ? cell.replace(/([;|\t\r\n][\s"']*)([=+@-])/g, "$1'$2") : cell
-}
-
-function publicPart({ globalIndex, id, hash, at, kind, result, code, app }: LogEntry) {
-  return {
-    time: new Date(at).toISOString(),
-    kind,
-    result,
-    code,
-    app,
-    id: leafIdText(id),
-    log: Math.floor(globalIndex / indexesPerLog),
-    index: globalIndex % indexesPerLog,
-    leaf_hash: encodeBase64Url(hash),
-  }
 }

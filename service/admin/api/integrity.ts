@@ -1,12 +1,10 @@
 /** Integrity of the log: checkpoints, cosignatures, gaps, consistency proofs. */
-
 import { encodeBase64 } from 'miniseal-protocol/text'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { CheckpointRecord } from '../../store/tlog-tree.ts'
 import type { CheckpointRow, ConsistencyAnswer, EntryRow, IntegrityAnswer } from './answers.ts'
-import type { AuditParts } from './context.ts'
+import { type AuditParts, AuditRefused } from './context.ts'
 import { rowsOf } from './entries.ts'
-import { AuditRefused } from './problems.ts'
 import type { AuditSearch } from './search.ts'
 
 /** Checkpoints and events that are listed. */
@@ -41,10 +39,10 @@ function checkpointRow({ size, signedAt, cosignatures, timestampToken }: Checkpo
 }
 
 /**
- * Shows that the log of an origin continues the one that an auditor has seen.
+ * Proves that the log of an origin extends the tree that an auditor has seen.
  *
  * @param from the size that was seen; attacker-controlled
- * @throws AuditRefused `not_found` for a log that is not here, or was never so large; `not_yet` before its first checkpoint
+ * @throws AuditRefused `not_found` for an unknown log, or a size that it does not have; `not_yet` before its first checkpoint
  */
 export async function consistencyOf(
   { store, reader }: Pick<AuditParts, 'store' | 'reader'>,

@@ -31,7 +31,7 @@ export interface AuditFilter {
   readonly from?: number
   /** Milliseconds since 1970: before this. */
   readonly until?: number
-  /** The pairwise subject that backends see. */
+  /** The pairwise subject that backends receive. */
   readonly user?: string
   /** The thumbprint of the device's key. */
   readonly device?: string
@@ -46,11 +46,11 @@ export interface AuditFilter {
   readonly ip?: string
   /** The 16 bytes of an entry's UUID. */
   readonly id?: Uint8Array
-  /** The 32 bytes of a leaf hash: what `miniseal-receipt` holds. */
+  /** The 32 bytes of a leaf hash: the value of `miniseal-receipt`. */
   readonly hash?: Uint8Array
 }
 
-/** An invalid value. The message is for the auditor and does not quote the value. */
+/** An invalid filter. The message is for the auditor and does not quote the value. */
 export class FilterError extends Error {
   readonly field: FilterName
 
@@ -63,7 +63,7 @@ export class FilterError extends Error {
 
 const results: readonly LeafResult[] = ['ok', 'refused', 'failed', 'unknown']
 
-/** `undefined`: invalid. */
+/** A parser for each filter; `undefined`: invalid. */
 const parsers: { readonly [N in FilterName]: (word: string) => AuditFilter | undefined } = {
   from: (word) => optional('from', findTime(word)),
   to: (word) => optional('until', findTime(word)),
@@ -84,9 +84,9 @@ const parsers: { readonly [N in FilterName]: (word: string) => AuditFilter | und
 const expected: { readonly [N in FilterName]: string } = {
   from: 'from takes a time like 2026-01-31T08:00:00Z, or a day like 2026-01-31 (UTC)',
   to: 'to takes a time like 2026-01-31T08:00:00Z, or a day like 2026-01-31 (UTC); it is not included',
-  user: 'user takes the pseudonym that backends see, u_ and 24 characters',
+  user: 'user takes the pairwise subject that backends receive: u_ and 24 characters',
   device: 'device takes the 43 characters of a key’s thumbprint',
-  path: 'path takes a path without a query, /wallet/transfers, or all below its first part, /wallet/*',
+  path: 'path takes a path without a query, /wallet/transfers, or a first segment, /wallet/*',
   kind: 'kind takes the kind of an entry, for example request',
   result: 'result takes ok, refused, failed or unknown',
   code: 'code takes the code of a refusal, for example replayed',

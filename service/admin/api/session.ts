@@ -11,8 +11,7 @@ import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { FormatError } from 'miniseal-protocol/errors'
 import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
 import { type Auditor, createAuditorFinder, findTokenDigest } from './accounts.ts'
-import type { AuditEnvironment, AuditParts } from './context.ts'
-import { AuditRefused } from './problems.ts'
+import { type AuditEnvironment, type AuditParts, AuditRefused } from './context.ts'
 
 /** Idle timeout in seconds. */
 const idle = 1_800

@@ -1,5 +1,4 @@
-/** Charts: from the hourly counts where possible, else from the entries. */
-
+/** Charts: from the hourly counts where possible, otherwise from the entries. */
 import type { Store } from '../../store/store.ts'
 import type { LeafResult } from '../../store/tlog-entries.ts'
 import type { HourlyCount } from '../../store/tlog-tree.ts'
@@ -24,7 +23,7 @@ const steps = [
 ]
 const maxBuckets = 120
 
-/** Shorter ranges are counted from the entries. */
+/** Ranges up to this length are counted from the entries. */
 const shortRange = 12 * hour
 
 /** Entries that are counted one by one. */

@@ -1,8 +1,8 @@
-/** The application: session, sign-in, navigation and routing. */
-import { useEffect, useState } from 'hono/jsx/dom'
+/** Entry point of the audit pages: session, sign-in, navigation and routing. */
+import { render, useEffect, useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../api/answers.ts'
 import { ApiError, callApi, signedOut } from './api-client.ts'
-import { ErrorMessage } from './components.tsx'
+import { ErrorMessage, submittedForm } from './components.tsx'
 import { EntryPage } from './entry.tsx'
 import { IntegrityPage } from './integrity.tsx'
 import { KeyNotice } from './key-notice.tsx'
@@ -15,7 +15,7 @@ import { RequestsPage } from './requests.tsx'
 
 type Session = SessionAnswer | 'unknown' | 'none'
 
-export function App() {
+function App() {
   const [language, setLanguage] = useState<Language>(storedLanguage())
   const [session, setSession] = useState<Session>('unknown')
   useEffect(() => {
@@ -140,10 +140,7 @@ function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionAnswer) 
   const { translate } = useLocalization()
   const [error, setError] = useState<ApiError | undefined>(undefined)
   const submit = async (event: Event): Promise<void> => {
-    event.preventDefault()
-    const form = event.currentTarget
-    if (!(form instanceof HTMLFormElement)) return
-    const token = String(new FormData(form).get('token') ?? '').trim()
+    const token = String(submittedForm(event).get('token') ?? '').trim()
     try {
       const body = JSON.stringify({ token })
       const headers = { 'content-type': 'application/json' }
@@ -177,3 +174,6 @@ function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionAnswer) 
     </form>
   )
 }
+
+const root = document.getElementById('app')
+if (root !== null) render(<App />, root)

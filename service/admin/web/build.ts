@@ -13,7 +13,7 @@ export async function writeAuditPages(): Promise<Readonly<Record<string, number>
   const { warnings, metafile } = await build({
     absWorkingDir: root,
     entryPoints: [
-      { in: join(sources, 'main.tsx'), out: 'app' },
+      { in: join(sources, 'app.tsx'), out: 'app' },
       { in: join(sources, 'style.css'), out: 'app' },
     ],
     outdir: auditPagesFolder,

@@ -2,6 +2,7 @@
 import type { Child } from 'hono/jsx'
 import type { LeafResult } from '../../store/tlog-entries.ts'
 import type { ApiError, ApiResult } from './api-client.ts'
+import type { MessageName } from './locales/en.ts'
 import { useLocalization } from './locales/localization.ts'
 
 export function ErrorMessage({
@@ -73,4 +74,40 @@ export function Short({ text, length = 10 }: { readonly text: string; readonly l
       {text.slice(0, length)}…
     </span>
   )
+}
+
+interface TableProps {
+  readonly columns: readonly MessageName[]
+  /** The right-aligned columns. */
+  readonly numbers: readonly MessageName[]
+  readonly rows: readonly Child[]
+  /** The text in place of a table without rows. */
+  readonly empty: MessageName
+}
+
+export function Table({ columns, numbers, rows, empty }: TableProps) {
+  const { translate } = useLocalization()
+  if (rows.length === 0) return <p class="hint">{translate(empty)}</p>
+  return (
+    <div class="table-wrapper">
+      <table>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column} scope="col" class={numbers.includes(column) ? 'number' : ''}>
+                {translate(column)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{rows}</tbody>
+      </table>
+    </div>
+  )
+}
+
+/** The data of the form of a `submit` event, in place of a page load. */
+export function submittedForm(event: Event): FormData {
+  event.preventDefault()
+  return event.currentTarget instanceof HTMLFormElement ? new FormData(event.currentTarget) : new FormData()
 }

@@ -2,6 +2,7 @@
 import { useState } from 'hono/jsx/dom'
 import { leafKinds, leafResults } from 'miniseal-protocol/tlog/audit-leaf'
 import { type FilterName, filterNames } from '../api/search.ts'
+import { submittedForm } from './components.tsx'
 import { useLocalization } from './locales/localization.ts'
 import { type Filters, navigate, requestsUrl } from './location.ts'
 
@@ -31,13 +32,10 @@ function FindField({ onFind }: { readonly onFind: (filters: Filters) => void }) 
   const { translate } = useLocalization()
   const [isUnknown, setUnknown] = useState(false)
   const submit = (event: Event): void => {
-    event.preventDefault()
-    const form = event.currentTarget
-    if (!(form instanceof HTMLFormElement)) return
-    const filters = parseSearch(String(new FormData(form).get('find') ?? '').trim())
+    const filters = parseSearch(String(submittedForm(event).get('find') ?? '').trim())
     setUnknown(filters === undefined)
     if (filters === undefined) return
-    form.reset()
+    if (event.currentTarget instanceof HTMLFormElement) event.currentTarget.reset()
     onFind(filters)
   }
   return (
@@ -73,18 +71,33 @@ interface ChoiceProps {
 
 function Choice({ name, any, values, filters, onChoose }: ChoiceProps) {
   const { translate, find } = useLocalization()
-  const chosen = filters[name] ?? ''
+  return (
+    <Select
+      label={translate(name)}
+      value={filters[name] ?? ''}
+      options={[['', any], ...values.map((value) => [value, find(`${name}_${value}`) ?? value] as const)]}
+      onChange={(value) => onChoose({ [name]: value })}
+    />
+  )
+}
+
+interface SelectProps {
+  readonly label: string
+  readonly value: string
+  /** Values with their texts. */
+  readonly options: readonly (readonly [string, string])[]
+  readonly onChange: (value: string) => void
+}
+
+function Select({ label, value: chosen, options, onChange }: SelectProps) {
   const change = (event: Event): void => {
-    if (event.currentTarget instanceof HTMLSelectElement) onChoose({ [name]: event.currentTarget.value })
+    if (event.currentTarget instanceof HTMLSelectElement) onChange(event.currentTarget.value)
   }
   return (
-    <select aria-label={translate(name)} onChange={change} value={chosen}>
-      <option value="" selected={chosen === ''}>
-        {any}
-      </option>
-      {values.map((value) => (
-        <option key={value} value={value} selected={chosen === value}>
-          {find(`${name}_${value}`) ?? value}
+    <select aria-label={label} onChange={change} value={chosen}>
+      {options.map(([value, text]) => (
+        <option key={value} value={value} selected={value === chosen}>
+          {text}
         </option>
       ))}
     </select>
@@ -134,12 +147,15 @@ function shownTime(value: string, time: (at: number) => string): string {
 
 const hour = 3_600_000
 
-const ranges = [
+/** Milliseconds, by the name of the range. */
+const ranges: ReadonlyMap<string, number> = new Map([
   ['range1h', hour],
   ['range24h', 24 * hour],
   ['range7d', 7 * 24 * hour],
   ['range30d', 30 * 24 * hour],
-] as const
+])
+
+const rangeNames = ['rangeAll', 'range1h', 'range24h', 'range7d', 'range30d', 'rangeCustom'] as const
 
 interface RangeChoiceProps {
   readonly filters: Filters
@@ -150,24 +166,20 @@ export function RangeChoice({ filters, onChoose }: RangeChoiceProps) {
   const { translate } = useLocalization()
   const [isOpen, setOpen] = useState(false)
   const isSet = filters.from !== undefined || filters.to !== undefined
-  const change = (event: Event): void => {
-    if (!(event.currentTarget instanceof HTMLSelectElement)) return
-    const { value } = event.currentTarget
-    const length = ranges.find(([name]) => name === value)?.[1]
+  const change = (value: string): void => {
+    const length = ranges.get(value)
     setOpen(value === 'rangeCustom')
     if (length !== undefined) onChoose({ from: new Date(Date.now() - length).toISOString(), to: '' })
     else if (value === 'rangeAll') onChoose({ from: '', to: '' })
   }
-  const chosen = isOpen || isSet ? 'rangeCustom' : 'rangeAll'
   return (
     <>
-      <select aria-label={translate('range')} onChange={change} value={chosen}>
-        {(['rangeAll', 'range1h', 'range24h', 'range7d', 'range30d', 'rangeCustom'] as const).map((name) => (
-          <option key={name} value={name} selected={name === chosen}>
-            {translate(name)}
-          </option>
-        ))}
-      </select>
+      <Select
+        label={translate('range')}
+        value={isOpen || isSet ? 'rangeCustom' : 'rangeAll'}
+        options={rangeNames.map((name) => [name, translate(name)] as const)}
+        onChange={change}
+      />
       {isOpen || isSet ? <RangeForm filters={filters} onChoose={onChoose} /> : null}
     </>
   )
@@ -176,11 +188,8 @@ export function RangeChoice({ filters, onChoose }: RangeChoiceProps) {
 function RangeForm({ filters, onChoose }: RangeChoiceProps) {
   const { translate } = useLocalization()
   const submit = (event: Event): void => {
-    event.preventDefault()
-    const form = event.currentTarget
-    if (!(form instanceof HTMLFormElement)) return
-    const given = new FormData(form)
-    onChoose({ from: isoOf(given.get('from')), to: isoOf(given.get('to')) })
+    const form = submittedForm(event)
+    onChoose({ from: isoOf(form.get('from')), to: isoOf(form.get('to')) })
   }
   return (
     <form class="range" onSubmit={submit}>

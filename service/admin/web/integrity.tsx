@@ -1,7 +1,7 @@
 /** The integrity page: log health, consistency, checkpoints, witnesses and notable entries. */
 import type { EntryRow, IntegrityAnswer } from '../api/answers.ts'
 import { useApi } from './api-client.ts'
-import { Answer, Moment } from './components.tsx'
+import { Answer, Moment, Table } from './components.tsx'
 import { Consistency } from './consistency.tsx'
 import { useLocalization } from './locales/localization.ts'
 import { handleLinkClick } from './location.ts'
@@ -92,74 +92,43 @@ function Checkpoints({ answer: { checkpoints } }: { readonly answer: IntegrityAn
   return (
     <section>
       <h2>{translate('checkpoints')}</h2>
-      <div class="table-wrapper">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{translate('signedAt')}</th>
-              <th scope="col" class="number">
-                {translate('size')}
-              </th>
-              <th scope="col" class="number">
-                {translate('cosignatures')}
-              </th>
-              <th scope="col">{translate('timestamped')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {checkpoints.map(({ size, signedAt, cosignatures, isTimestamped }) => (
-              <tr key={size}>
-                <td>{signedAt === 0 ? '…' : <Moment at={signedAt * 1_000} />}</td>
-                <td class="number">{count(size)}</td>
-                <td class="number">{cosignatures === 0 ? '–' : count(cosignatures)}</td>
-                <td>{isTimestamped ? translate('yes') : '–'}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        columns={['signedAt', 'size', 'cosignatures', 'timestamped']}
+        numbers={['size', 'cosignatures']}
+        empty="none"
+        rows={checkpoints.map(({ size, signedAt, cosignatures, isTimestamped }) => (
+          <tr key={size}>
+            <td>{signedAt === 0 ? '…' : <Moment at={signedAt * 1_000} />}</td>
+            <td class="number">{count(size)}</td>
+            <td class="number">{cosignatures === 0 ? '–' : count(cosignatures)}</td>
+            <td>{isTimestamped ? translate('yes') : '–'}</td>
+          </tr>
+        ))}
+      />
     </section>
   )
 }
 
 function Witnesses({ answer: { witnesses, checkpoint } }: { readonly answer: IntegrityAnswer }) {
   const { translate, count } = useLocalization()
-  if (witnesses.length === 0)
-    return (
-      <section>
-        <h2>{translate('witnesses')}</h2>
-        <p class="hint">{translate('witnessesNone')}</p>
-      </section>
-    )
   return (
     <section>
       <h2>{translate('witnesses')}</h2>
-      <div class="table-wrapper">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{translate('witness')}</th>
-              <th scope="col" class="number">
-                {translate('lag')}
-              </th>
-              <th scope="col">{translate('cosigned')}</th>
-              <th scope="col">{translate('lastTry')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {witnesses.map(({ name, size, cosignedAt, triedAt, failure }) => (
-              <tr key={name}>
-                <td class="code">{name}</td>
-                <td class="number">{count(Math.max(0, (checkpoint?.size ?? 0) - size))}</td>
-                <td>{cosignedAt === null ? translate('neverYet') : <Moment at={cosignedAt * 1_000} />}</td>
-                <td>
-                  <Moment at={triedAt * 1_000} /> {failure ?? ''}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        columns={['witness', 'lag', 'cosigned', 'lastTry']}
+        numbers={['lag']}
+        empty="witnessesNone"
+        rows={witnesses.map(({ name, size, cosignedAt, triedAt, failure }) => (
+          <tr key={name}>
+            <td class="code">{name}</td>
+            <td class="number">{count(Math.max(0, (checkpoint?.size ?? 0) - size))}</td>
+            <td>{cosignedAt === null ? translate('neverYet') : <Moment at={cosignedAt * 1_000} />}</td>
+            <td>
+              <Moment at={triedAt * 1_000} /> {failure ?? ''}
+            </td>
+          </tr>
+        ))}
+      />
     </section>
   )
 }

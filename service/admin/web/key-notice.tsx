@@ -1,11 +1,9 @@
 /** Pinning of the log key, and a warning when the service publishes another key. */
 import { useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../api/answers.ts'
+import { submittedForm } from './components.tsx'
 import { findKey, pinKey, pinnedKeys } from './local-storage.ts'
 import { useLocalization } from './locales/localization.ts'
-
-/** Dispatched when a key was pinned, so that components verify again. */
-export const keyPinned = 'miniseal-key-pinned'
 
 export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
   const { translate } = useLocalization()
@@ -18,13 +16,8 @@ export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
   const pin = (vkey: string): void => {
     setInvalid(!pinKey(vkey))
     setRound((n) => n + 1)
-    dispatchEvent(new Event(keyPinned))
   }
-  const submit = (event: Event): void => {
-    event.preventDefault()
-    const form = event.currentTarget
-    if (form instanceof HTMLFormElement) pin(String(new FormData(form).get('vkey') ?? '').trim())
-  }
+  const submit = (event: Event): void => pin(String(submittedForm(event).get('vkey') ?? '').trim())
   const isChanged = pinned.length > 0
   return (
     <section class={isChanged ? 'notice danger' : 'notice'} aria-label={translate('keyTitle')}>

@@ -38,11 +38,15 @@ export function pinnedKeys(): readonly PinnedKey[] {
   return Array.isArray(stored) ? stored.filter(({ vkey }) => findKey(vkey) !== undefined) : []
 }
 
+/** Dispatched when a key was pinned, so that components verify again. */
+export const keyPinned = 'miniseal-key-pinned'
+
 /** @returns false for an invalid log key */
 export function pinKey(vkey: string): boolean {
   if (findKey(vkey) === undefined) return false
   const others = pinnedKeys().filter((known) => known.vkey !== vkey)
   write(keysName, [...others, { vkey, at: Date.now() }])
+  dispatchEvent(new Event(keyPinned))
   return true
 }
 

@@ -2,7 +2,7 @@
 import type { CountedSeries, OverviewAnswer } from '../api/answers.ts'
 import { useApi } from './api-client.ts'
 import { Chart, type Layer, resultLayers } from './chart.tsx'
-import { Answer } from './components.tsx'
+import { Answer, Table } from './components.tsx'
 import { RangeChoice } from './filter-bar.tsx'
 import { useLocalization } from './locales/localization.ts'
 import { type Filters, handleLinkClick, navigate, queryOf, requestsUrl } from './location.ts'
@@ -98,35 +98,22 @@ function TopRefusals({ refusals, range }: TopRefusalsProps) {
   return (
     <section class="chart-card">
       <h2>{translate('topRefusals')}</h2>
-      {refusals.length === 0 ? <p class="hint">{translate('noRefusals')}</p> : null}
-      <div class="table-wrapper">
-        <table>
-          <thead class={refusals.length === 0 ? 'hidden' : ''}>
-            <tr>
-              <th scope="col">{translate('code')}</th>
-              <th scope="col" class="number">
-                {translate('total')}
-              </th>
-              <th scope="col" class="number">
-                {translate('share')}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {refusals.slice(0, 10).map(({ code, total }) => (
-              <tr key={code}>
-                <td>
-                  <a class="code" href={requestsUrl({ ...range, code })} onClick={handleLinkClick}>
-                    {code}
-                  </a>
-                </td>
-                <td class="number">{count(total)}</td>
-                <td class="number">{((100 * total) / all).toFixed(1)} %</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        columns={['code', 'total', 'share']}
+        numbers={['total', 'share']}
+        empty="noRefusals"
+        rows={refusals.slice(0, 10).map(({ code, total }) => (
+          <tr key={code}>
+            <td>
+              <a class="code" href={requestsUrl({ ...range, code })} onClick={handleLinkClick}>
+                {code}
+              </a>
+            </td>
+            <td class="number">{count(total)}</td>
+            <td class="number">{((100 * total) / all).toFixed(1)} %</td>
+          </tr>
+        ))}
+      />
     </section>
   )
 }

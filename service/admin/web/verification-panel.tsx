@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'hono/jsx/dom'
 import { encodeHex } from 'miniseal-protocol/text'
 import type { EntryAnswer } from '../api/answers.ts'
-import { keyPinned } from './key-notice.tsx'
+import { keyPinned } from './local-storage.ts'
 import { useLocalization } from './locales/localization.ts'
 import { type Step, type TreePath, verifyEntry } from './verification.ts'
 

@@ -42,7 +42,7 @@ export async function verifyEntry(
     await new Promise((resolve) => setTimeout(resolve))
   }
   const bytes = bytesOf(answer.leaf)
-  const leaf = bytes === undefined ? undefined : findLeaf(bytes)
+  const leaf = bytes === undefined ? undefined : attempt(() => parseLeaf(bytes))
   if (bytes === undefined || leaf === undefined) {
     await add({ name: 'leaf', outcome: 'failed', reason: 'leafUnreadable' })
     return { steps, path: undefined }
@@ -65,20 +65,17 @@ function statedHash(id: string, { row }: EntryAnswer): string {
   return /^[A-Za-z0-9_-]{43}$/.test(id) ? id : row.hash
 }
 
-function bytesOf(text: string): Uint8Array | undefined {
+/** `undefined` for what `parse` refuses. */
+function attempt<T>(parse: () => T): T | undefined {
   try {
-    return decodeBase64(text)
+    return parse()
   } catch {
     return undefined
   }
 }
 
-function findLeaf(bytes: Uint8Array): AuditLeaf | undefined {
-  try {
-    return parseLeaf(bytes)
-  } catch {
-    return undefined
-  }
+function bytesOf(text: string): Uint8Array | undefined {
+  return attempt(() => decodeBase64(text))
 }
 
 /** Compares the table row with the leaf. */
@@ -120,18 +117,10 @@ async function pathOf(hash: Uint8Array, { index, size, path }: ShownProof): Prom
 
 function pathStep(proof: ShownProof | null, path: TreePath | undefined): Step {
   if (proof === null) return { name: 'path', outcome: 'skipped', reason: 'notYetSigned' }
-  const head = findCheckpoint(proof.checkpoint)?.checkpoint
+  const head = attempt(() => parseCheckpointNote(proof.checkpoint))?.checkpoint
   if (head === undefined || path === undefined || head.size !== proof.size)
     return { name: 'path', outcome: 'failed', reason: 'proofUnreadable' }
   return compare('path', [{ of: 'root', stated: encodeBase64(head.root), computed: encodeBase64(path.root) }])
-}
-
-function findCheckpoint(note: string) {
-  try {
-    return parseCheckpointNote(note)
-  } catch {
-    return undefined
-  }
 }
 
 async function checkpointStep(proof: ShownProof | null): Promise<Step> {
@@ -151,7 +140,7 @@ async function checkpointStep(proof: ShownProof | null): Promise<Step> {
 export async function findSigner(
   note: string,
 ): Promise<{ readonly vkey: string; readonly by: string } | undefined> {
-  const parsed = findCheckpoint(note)
+  const parsed = attempt(() => parseCheckpointNote(note))
   if (parsed === undefined) return undefined
   const { origin } = parsed.checkpoint
   for (const { vkey } of pinnedKeys()) {
@@ -218,24 +207,16 @@ async function deviceSteps({ groups, withheld }: EntryAnswer): Promise<readonly 
 }
 
 function membersOf(group: ShownGroup | undefined): FlatObject | undefined {
-  try {
-    return group === undefined ? undefined : parseGroup(encodeUtf8(group.value))
-  } catch {
-    return undefined
-  }
+  return group === undefined ? undefined : attempt(() => parseGroup(encodeUtf8(group.value)))
 }
 
 /** `undefined` when the device key was not known. */
 function readSignature({ base, signature, public_key: key }: FlatObject) {
-  try {
-    return {
-      base: String(base),
-      signature: decodeBase64(String(signature)),
-      publicKey: decodeBase64Url(typeof key === 'string' ? key : '='),
-    }
-  } catch {
-    return undefined
-  }
+  return attempt(() => ({
+    base: String(base),
+    signature: decodeBase64(String(signature)),
+    publicKey: decodeBase64Url(typeof key === 'string' ? key : '='),
+  }))
 }
 
 function keyComparisons(

@@ -2,8 +2,14 @@ import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Config } from '../../config/config.ts'
 import { readConfig } from '../../config/config.ts'
-import type { Keyring } from '../../keys/keyring.ts'
-import { configurationLifetime, forever, openKeyring } from '../../keys/keyring.ts'
+import {
+  configurationLifetime,
+  forever,
+  type Keyring,
+  openKeyring,
+  type ServiceKey,
+  serviceKeyKinds,
+} from '../../keys/keyring.ts'
 import { noteVerifierKey, published, publishedLogKeys } from '../../keys/publication.ts'
 import { countOld, rewrapAll } from '../../keys/rewrapping.ts'
 import type { RevocableKind, RotatableKind } from '../../keys/rotation.ts'
@@ -14,8 +20,6 @@ import {
   revokeKey,
   rotateKey,
 } from '../../keys/rotation.ts'
-import type { ServiceKey } from '../../keys/service-key.ts'
-import { serviceKeyKinds } from '../../keys/service-key.ts'
 import type { SecretWrapper } from '../../keys/wrapping.ts'
 import { createSecretWrapper } from '../../keys/wrapping.ts'
 import { openStore } from '../../store/open-store.ts'

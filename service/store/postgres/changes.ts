@@ -1,19 +1,18 @@
 /**
- * Changes of other processes in the same database, by NOTIFY, best effort, after the commit.
+ * Notifications on PostgreSQL: NOTIFY after the commit, best effort.
  *
- * Not within the commit: a transaction that notifies takes a lock of the whole database when it commits, and an engine that
- * does not support NOTIFY would undo it. Through a pooler LISTEN succeeds and receives nothing. Therefore this process
- * notifies itself periodically, and while that probe does not come back it polls: it notifies its listeners more often that
- * anything may have changed.
+ * Not within the commit, because a transaction with NOTIFY locks the whole database when it commits, and fails on an engine
+ * without NOTIFY. Through a pooler LISTEN succeeds and receives nothing. Therefore this process periodically notifies itself.
+ * While that probe is not received, it reports a possible change of any kind to its listeners at a shorter interval.
  */
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { type Change, Listeners, type Watching } from '../changes.ts'
 
-/** How often listeners are notified that anything may have changed, in milliseconds: without and with notifications. */
+/** Milliseconds between two reports of a possible change of any kind: without and with notifications. */
 const pollPeriod = 1_000
 const listenPollPeriod = 2_000
-/** The longest pause before reconnecting, in milliseconds; the first one is a hundredth of it. */
+/** Milliseconds of the longest pause before reconnecting; the first one is a hundredth of it. */
 const maxPause = 10_000
 /** The server refuses 8,000 bytes and more. */
 const maxPayloadLength = 7_900
@@ -25,7 +24,7 @@ const selectChannel = `select ${channelName} as channel`
 const notifyChannel = `select pg_notify(${channelName}, $1)`
 
 export interface PostgresChanges extends Watching {
-  /** For the commits of this process: notifies its own listeners at once, and the other processes. */
+  /** For the commits of this process: notifies its listeners at once, and the other processes. */
   readonly notify: (changes: readonly Change[]) => void
   close(): Promise<void>
 }
@@ -72,7 +71,7 @@ interface SubscriptionOptions {
 
 const probePrefix = 'probe '
 
-/** A connection of its own that listens, and reconnects until it is closed. */
+/** A separate connection that listens, and reconnects until it is closed. */
 class Subscription {
   readonly #options: SubscriptionOptions
   readonly #probe = `${probePrefix}${randomBytes(12).toString('hex')}`
@@ -96,7 +95,7 @@ class Subscription {
     await this.#client?.end().catch(() => undefined)
   }
 
-  /** Notifications count as lost until the probe comes back. */
+  /** Notifications count as lost until the probe is received. */
   #poll(): void {
     const period = this.#hasReceived ? listenPollPeriod : pollPeriod
     this.#hasReceived = false
@@ -135,7 +134,7 @@ class Subscription {
       if (this.#isClosed) return lost()
       this.#client = client
       this.#failures = 0
-      // Notifications sent while nobody listened are lost.
+      // Notifications that were sent while disconnected are lost.
       this.#options.notify([{ kind: 'any' }])
       this.#options.run(notifyChannel, [this.#probe])
     } catch {
@@ -158,13 +157,13 @@ class Subscription {
   }
 }
 
-/** A line for each change, or `any` where they are too many for one payload. */
+/** A line for each change, or `any` when they exceed one payload. */
 function payloadOf(changes: readonly Change[]): string {
   const text = changes.map(({ kind, user }) => `${kind} ${user ?? ''}`).join('\n')
   return Buffer.byteLength(text) > maxPayloadLength ? anyChange : text
 }
 
-/** The payload is attacker-controlled: every role that may connect can notify. Any other form is a change of any user. */
+/** @param payload attacker-controlled: every role that may connect can notify. Another form is a change of any kind. */
 function changesIn(payload: string): readonly Change[] {
   return payload.split('\n').map((line): Change => {
     const [, kind, user] = /^(events|sessions) (.+)$/.exec(line) ?? []

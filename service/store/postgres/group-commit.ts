@@ -1,10 +1,10 @@
 /**
  * Group commit on PostgreSQL: commits that wait for a connection at the same moment share a transaction.
  *
- * A transaction costs a round trip, a disk flush and a switch between two processes, whatever it contains. A few shared
- * transactions run at a time; while all are busy, commits queue, and the next free one takes them together. Only commits of
- * shareable writes do: each of their rows belongs to one request. A shared transaction never waits long for a lock: where it
- * would, or fails, or a write is refused, it is rolled back and each commit runs alone, with the time that a statement has.
+ * A transaction costs a round trip, a disk flush and a switch between two processes, regardless of its size. A few shared
+ * transactions run at a time; while all are busy, commits queue, and the next transaction takes them together. Only commits of
+ * shareable writes do, whose rows belong to one request each. A shared transaction waits briefly for locks. When it times out
+ * or fails, or a write is refused, it is rolled back and each commit runs alone, with the full statement timeout.
  */
 import type { BoundStatement } from '../engine.ts'
 import type { Statements } from '../statements.ts'
@@ -16,7 +16,7 @@ import { commitIn, isRolledBack, isServerError, retry, runBatch } from './transa
 const maxTransactions = 4
 /** Commits in one of them. */
 const maxShared = 32
-/** How long a shared transaction waits for a lock; less than the server's `deadlock_timeout`. */
+/** Milliseconds, less than the server's `deadlock_timeout`. */
 const sharedLockTimeout = 'lock_timeout = 50'
 /** SQLSTATE class of a unique, foreign key, check or not-null constraint. */
 const constraintClass = '23'
@@ -110,7 +110,7 @@ export class PostgresGroupCommit {
       return
     }
     const { refused } = attempt
-    // A refusal is returned after what it lost against is durable: running alone waits for that.
+    // A refusal must be returned only after the conflicting commit is durable: running alone waits for it.
     this.#runEach(pieces.filter((piece) => refused.has(piece)))
     const rest = pieces.filter((piece) => !refused.has(piece))
     if (isSecond || refused.size === 0) return this.#runEach(rest)
@@ -139,7 +139,7 @@ export class PostgresGroupCommit {
   }
 }
 
-/** Several requests touch the same session row: in one order, no two transactions wait for each other. */
+/** Several requests touch the same session row: a common order prevents deadlocks. */
 function bySession(one: Piece, other: Piece): number {
   return Buffer.compare(sessionOf(one), sessionOf(other))
 }
@@ -152,7 +152,7 @@ function sessionOf({ writes }: Piece): Uint8Array {
 /**
  * One transaction: all of the pieces or none.
  *
- * @throws the server's error when it reported that nothing has happened; another error when the outcome is unknown.
+ * @throws the server's error when nothing was written; another error when the outcome is unknown
  */
 function transact(pool: PostgresPool, statements: Statements, pieces: readonly Piece[]): Promise<Attempt> {
   return pool.withClient(async (lease) => {

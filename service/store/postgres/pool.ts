@@ -1,9 +1,9 @@
 /**
  * The connections of one process to PostgreSQL: direct, or through a pooler that assigns connections per transaction.
  *
- * A new connection shows which: through a pooler the process ID of the handshake differs from the one that answers. Settings
- * and prepared statements persist only on direct connections; through a pooler each transaction makes its settings, and
- * statements are unnamed.
+ * A new connection detects a pooler: the process ID of the handshake differs from the one that answers. Settings and prepared
+ * statements persist only on direct connections; with a pooler each transaction makes its settings, and statements are
+ * unnamed.
  */
 import { DatabaseError, Pool, type PoolClient, type QueryArrayConfig } from 'pg'
 
@@ -20,27 +20,27 @@ export interface PoolSettings {
 }
 
 export interface PostgresPool {
-  /** Lends a connection to `work`. It is closed afterwards unless `work` returns, or sets `isUsable`. */
+  /** Runs `work` with a connection, which is closed afterwards unless `work` returns or sets `isUsable`. */
   withClient<T>(work: (lease: Lease) => Promise<T>): Promise<T>
   /** For drizzle, and for single statements outside a transaction. */
   query(config: string | QueryArrayConfig, values?: unknown[]): Promise<unknown>
   end(): Promise<void>
 }
 
-/** A connection on loan. */
+/** A connection while it is checked out. */
 export interface Lease {
   readonly client: PoolClient
   /** The name under which this connection prepares a statement; `undefined` to leave it unnamed. */
   nameOf(text: string): string | undefined
   /** Names that batches (`transaction.ts`) have prepared on this connection. */
   readonly prepared: Set<string>
-  /** What a transaction must set after BEGIN, as SQL. */
+  /** SQL of the settings after BEGIN. */
   readonly transactionSettings: readonly string[]
   /** Set to true before throwing when the connection may be used again. */
   isUsable: boolean
 }
 
-/** How much longer the client waits than the server, in milliseconds: a hung server does not enforce its timeouts. */
+/** Milliseconds by which the client waits longer than the server, which does not enforce timeouts when it hangs. */
 const grace = 2_000
 
 /** Opens no connection yet. */
@@ -65,7 +65,7 @@ export function createPostgresPool(settings: PoolSettings): PostgresPool {
   }
   const withClient: PostgresPool['withClient'] = async (work) => {
     const client = await pool.connect()
-    client.on('error', ignoreError) // a connection that dies between two statements; the next statement rejects
+    client.on('error', ignoreError) // of a connection lost between two statements: the next statement rejects
     const lease = lend(client)
     try {
       const value = await work(lease)
@@ -102,7 +102,7 @@ function openPool(
       onDirect(client)
     },
   })
-  // The pool drops a broken connection by itself; without a listener the event would end the process.
+  // The pool removes a broken connection; without a listener the event would end the process.
   pool.on('error', ignoreError)
   return pool
 }
@@ -114,7 +114,7 @@ async function queryOnce(
 ): Promise<unknown> {
   try {
     if (typeof config === 'string') return await lease.client.query(config, values)
-    // The driver tracks its own names, so they must differ from those of a batch.
+    // The driver tracks these names, so they must differ from those of a batch.
     const name = config.name === '' ? lease.nameOf(`${config.text} `) : config.name
     return await lease.client.query({ ...config, ...(name === undefined ? {} : { name }) }, values)
   } catch (error) {

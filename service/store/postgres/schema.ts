@@ -1,6 +1,6 @@
 /** The tables with PostgreSQL's column types. `drizzle-kit` generates `migrations/postgres` from this file. */
 import { bigint, check, customType, index, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core'
-import { defineTables } from '../tables.ts'
+import { defineTables } from '../statements.ts'
 
 const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
   dataType: () => 'bytea',

@@ -1,36 +1,34 @@
 /**
- * The store on PostgreSQL, or on a database that speaks its protocol: a pool, and any number of processes.
+ * The store on PostgreSQL, or on a database with its protocol: a pool of connections, any number of processes.
  *
- * The statements rely on READ COMMITTED: an insert that meets another's uncommitted row waits for it, and an update that
- * waited for a row reads its newest version again.
+ * The statements rely on READ COMMITTED: an insert that conflicts with an uncommitted row waits for it, and an update that
+ * waited for a row reads its newest version.
  */
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
 import type { Engine } from '../engine.ts'
-import { compileStatements, prepareReads, type Statements } from '../statements.ts'
-import { type CommitObserver, type Store, StoreUnavailable } from '../store.ts'
-import type { Tables } from '../tables.ts'
+import { migratePostgres } from '../migrations.ts'
+import { compileStatements, prepareReads, type Statements, type Tables } from '../statements.ts'
+import { type Store, type StoreOptions, StoreUnavailable } from '../store.ts'
 import { compileSequence, type Row, type Steps } from '../tlog-sequence.ts'
 import { watchPostgres } from './changes.ts'
 import { PostgresGroupCommit } from './group-commit.ts'
-import { migratePostgres } from './migration.ts'
 import { createPostgresPool, type Lease, type PostgresPool } from './pool.ts'
 import * as tables from './schema.ts'
 import { inTransaction, retry } from './transaction.ts'
 
-export interface PostgresOptions {
-  /** Connections of this process, besides the one that listens. */
+/** How a service connects to PostgreSQL besides its URL. */
+export interface PostgresConnections {
+  /** Connections of this process, in addition to the one that listens. */
   readonly poolSize?: number
-  /** Bypasses a pooler, to the same database: for migrations, and for LISTEN. */
+  /** The same database without a pooler: for migrations and for LISTEN. */
   readonly directUrl?: string | undefined
-  /** Milliseconds until the server cancels a statement, including waits for locks. */
-  readonly statementTimeout?: number
+}
+
+export interface PostgresOptions extends PostgresConnections, StoreOptions {
   /** Milliseconds to get a connection, new or from the pool. */
   readonly connectionTimeout?: number
-  readonly onCommit?: CommitObserver
-  /** See `StoreOptions`. One connection, in one transaction. */
-  readonly isSnapshot?: boolean
 }
 
 const defaultPoolSize = 20
@@ -59,7 +57,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   const statements = compileStatements(engine)
   const sequence = compileSequence(engine)
   const group = new PostgresGroupCommit(pool, statements, options.onCommit)
-  // Best effort: a lost notification costs a second, see `changes.ts`.
+  // Best effort: without the notification other processes poll, see `changes.ts`.
   const send = (text: string, values: readonly string[]): void =>
     void calls.run(() => pool.query(text, [...values])).catch(() => undefined)
   const changes = watchPostgres(directUrl, connectionTimeout, send)
@@ -106,7 +104,7 @@ async function openPool(
   return pool
 }
 
-/** Tracks running calls, so that closing can wait for them: a pool that ends never answers its queue. */
+/** Tracks running calls, so that closing waits for them: a pool that ends does not serve its queue. */
 class PendingCalls {
   readonly #running = new Set<Promise<unknown>>()
   #isClosed = false
@@ -161,7 +159,7 @@ function probeOnce(pool: PostgresPool, statements: Statements): Promise<void> {
   })
 }
 
-/** Drizzle's errors quote the values of the query, so only their cause is kept. @throws StoreUnavailable */
+/** Keeps only the cause of drizzle's errors, which quote the values of the query. @throws StoreUnavailable */
 async function guard<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -8,19 +8,19 @@ import type { Lease, PostgresPool } from './pool.ts'
 
 const maxAttempts = 5
 const retryPause = 10
-/** `serialization_failure` and `deadlock_detected`: the server reports that nothing has happened. */
+/** `serialization_failure` and `deadlock_detected`: the server has undone the transaction. */
 const undone = new Set(['40001', '40P01'])
 /** `invalid_sql_statement_name`, `feature_not_supported`: a prepared statement is gone, or its tables have changed. */
 const unprepared = new Set(['26000', '0A000'])
 
 const begin = 'begin isolation level read committed'
 
-/** Whether the server answered a statement with this error. Before COMMIT was sent that means: nothing has happened. */
+/** Whether the server answered a statement with this error. Before COMMIT it means that nothing was written. */
 export function isServerError(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError
 }
 
-/** Repeats what the server undid because of another transaction. Never after a lost connection: that may have happened. */
+/** Repeats work that the server undid. Never after a lost connection, whose outcome is unknown. */
 export async function retry<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -58,7 +58,7 @@ export async function isRolledBack({ client }: Lease, error?: unknown): Promise<
     await client.query('ROLLBACK')
     return !(isServerError(error) && unprepared.has(error.code ?? ''))
   } catch {
-    return false // the first error is reported
+    return false // the caller reports the first error
   }
 }
 
@@ -91,11 +91,11 @@ export type BatchResult =
   | { readonly kind: 'failed'; readonly at: number; readonly error: unknown }
 
 /**
- * Begins a transaction and runs statements in it, in one round trip. They end with one Sync: after the first failure the
- * server skips the rest. So when even BEGIN fails, nothing has happened.
+ * Begins a transaction and runs statements in it, in one round trip. They end with one Sync: after the first failure, also
+ * of BEGIN, the server skips the rest.
  *
  * @param settings for the transaction, as SQL
- * @throws nothing: a broken connection is a `failed`, too.
+ * @returns `failed` also for a broken connection; it never rejects
  */
 export function runBatch(
   lease: Lease,
@@ -121,7 +121,7 @@ interface WireStatement {
 
 /** A query object of the driver (`Submittable`) that sends many statements with one Sync. */
 class Batch implements Submittable {
-  /** For whoever inspects what is sent, as in the driver's own queries: one statement a line. */
+  /** As in the driver's own queries, for instrumentation: one statement per line. */
   readonly text: string
   /** Of the completed statements. */
   readonly rows: number[] = []
@@ -148,7 +148,7 @@ class Batch implements Submittable {
   #send(connection: Connection, { text, values }: WireStatement): void {
     const name = this.#lease.nameOf(text) ?? ''
     if (!this.#lease.prepared.has(name)) {
-      // It may exist from a batch that failed; closing an unknown name is no error.
+      // The name may exist from a failed batch; closing an unknown name is no error.
       if (name !== '' && !this.#parsed.includes(name)) connection.close({ type: 'S', name }, true)
       if (!this.#parsed.includes(name)) connection.parse({ name, text, types: [] }, true)
       if (name !== '') this.#parsed.push(name)

@@ -1,8 +1,8 @@
-/** Changes of other processes in the same file. SQLite has no notifications, only a version number: it is polled. */
+/** Notifications on SQLite. For commits of other processes the version number of the file is polled. */
 import type Database from 'better-sqlite3'
 import { Listeners, type Watching } from '../changes.ts'
 
-/** In milliseconds. A poll takes some microseconds, and runs only while there are listeners. */
+/** Milliseconds. A poll takes some microseconds, and runs only while there are listeners. */
 const pollPeriod = 150
 
 export interface SqliteChanges extends Watching {
@@ -11,7 +11,7 @@ export interface SqliteChanges extends Watching {
   close(): void
 }
 
-/** `data_version` changes with each commit of another connection, whatever it wrote. */
+/** `data_version` changes with every commit of another connection. */
 export function watchSqlite(connection: Database.Database): SqliteChanges {
   const listeners = new Listeners()
   const version = connection.prepare<[], number>('pragma data_version').pluck()
@@ -44,7 +44,7 @@ export function watchSqlite(connection: Database.Database): SqliteChanges {
   }
 }
 
-/** `undefined` when the file cannot be read: that is no change, and the next statement reports the error. */
+/** `undefined` when the file cannot be read: the next statement reports the error. */
 function findVersion(version: Database.Statement<[], number>): number | undefined {
   try {
     return version.get()

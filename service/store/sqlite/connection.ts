@@ -3,20 +3,23 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { appliedQuery, appliedTable, pendingMigrations, readMigrations } from '../migrations.ts'
+import { migrateSqlite } from '../migrations.ts'
 import { StoreUnavailable } from '../store.ts'
 
 const openAttempts = 40
 const openPause = 50
 
 /**
- * Opens the file (mode 0600) in its folder (mode 0700), releases the claims of dead processes, turns on WAL and foreign
- * keys, and migrates. Commits wait for the disk as described in `wal-sync.ts`.
+ * Opens the file (mode 0600) in its folder (mode 0700), releases the claims of exited processes, turns on WAL and foreign
+ * keys, and migrates. `wal-sync.ts` makes commits durable.
  *
- * @param busyTimeout milliseconds that a statement waits for another process.
+ * @param statementTimeout milliseconds that a statement waits for another process.
  * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
-export async function openSqliteConnection(path: string, busyTimeout: number): Promise<Database.Database> {
+export async function openSqliteConnection(
+  path: string,
+  statementTimeout: number,
+): Promise<Database.Database> {
   let connection: Database.Database | undefined
   try {
     if (path !== ':memory:') {
@@ -24,10 +27,10 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
       makePrivate(path)
       expireLostClaims(path)
     }
-    connection = new Database(path, { timeout: busyTimeout })
+    connection = new Database(path, { timeout: statementTimeout })
     await enableWal(connection)
     connection.pragma('foreign_keys = OFF') // a migration may rebuild a table under the same name
-    migrate(connection)
+    migrateSqlite(connection)
     connection.pragma('foreign_keys = ON')
     return connection
   } catch (error) {
@@ -37,8 +40,7 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
 }
 
 /**
- * Creates the file, and makes it readable by the owner alone, even where it was created in another way. SQLite gives its
- * other files the same mode. A folder at the path stays as it is: opening it fails.
+ * Creates the file, readable by the owner only, or makes an existing one so. SQLite gives its other files the same mode.
  *
  * An existing file is never opened here: closing it would release the locks of every connection that this process has to
  * it (POSIX, `fcntl`).
@@ -51,7 +53,7 @@ function makePrivate(path: string): void {
   }
 }
 
-/** The tables of claims that belong to a process. Absent tables are skipped: migrations run later. */
+/** By table. Absent tables are skipped: migrations run later. */
 const expireClaims = {
   idempotency_keys:
     'update idempotency_keys set started_at = 0 where completed_at is null and started_at > 0',
@@ -59,12 +61,11 @@ const expireClaims = {
 } as const
 
 /**
- * Sets `started_at = 0` for every open idempotency key and every intent, if no other connection in any process has the file
- * open: then their processes are dead. Otherwise, and after any error, nothing happens: they stay until they are older than
- * the longest request.
+ * Sets `started_at = 0` for every open idempotency key and every intent when no other connection has the file open: then
+ * their processes have exited. Otherwise, and after any error, they remain until they are older than the longest request.
  *
- * The exclusive lock is the proof. Every open connection holds a shared lock, the system releases it when its process dies,
- * and nobody can open the file while we write.
+ * The exclusive lock is the proof: every open connection holds a shared lock, the system releases it when a process exits,
+ * and no process can open the file during the update.
  *
  * @param path no database in memory
  */
@@ -89,7 +90,7 @@ export function expireLostClaims(path: string): void {
   }
 }
 
-/** Turning on WAL fails with BUSY at once, whatever the busy timeout, while another process does the same. */
+/** While another process turns on WAL, this fails with BUSY at once, without waiting for the busy timeout. */
 async function enableWal(connection: Database.Database): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -103,20 +104,4 @@ async function enableWal(connection: Database.Database): Promise<void> {
       await sleep(openPause)
     }
   }
-}
-
-/** BEGIN IMMEDIATE is the lock: a second process waits, then finds everything applied. */
-function migrate(connection: Database.Database): void {
-  const migrations = readMigrations('sqlite')
-  connection
-    .transaction(() => {
-      connection.exec(appliedTable)
-      const applied = connection.prepare<[], { madeAt: number }>(appliedQuery).all()
-      const record = connection.prepare('insert into applied_migrations (made_at, hash) values (?, ?)')
-      for (const { madeAt, hash, statements } of pendingMigrations(migrations, applied)) {
-        for (const statement of statements) connection.exec(statement)
-        record.run(madeAt, hash)
-      }
-    })
-    .immediate()
 }

@@ -1,4 +1,4 @@
-/** A SQLite database as one file: backed up from a running service, and restored in the place of another. */
+/** Backup of a SQLite database from a running service, and restore. */
 import {
   chmodSync,
   closeSync,
@@ -21,7 +21,7 @@ const pagesPerStep = 1_000
 /** Suffixes of the files of a database. */
 const suffixes = ['', '-wal', '-shm'] as const
 
-/** State of the moment of the backup, which must not be revived (docs/guides/operations.md). */
+/** State of the time of the backup that must not be restored (docs/guides/operations.md). */
 const eraseTransientState = [
   'delete from sessions',
   'delete from login_codes',
@@ -48,7 +48,7 @@ export async function backUpDatabase(
   let pages = 0
   try {
     createPrivate(draft)
-    // A snapshot: a backup that sees other commits would restart with each of them.
+    // A snapshot: otherwise every other commit would restart the backup.
     source.exec('BEGIN')
     source.prepare('select count(*) from sqlite_schema').get()
     await source.backup(draft, {
@@ -72,7 +72,7 @@ export async function backUpDatabase(
 }
 
 /**
- * Replaces a database by a backup. The old one is kept beside it.
+ * Replaces a database by a backup. The old one is renamed.
  *
  * @param now UNIX seconds
  * @returns the new name of the old database, if there was one
@@ -143,7 +143,7 @@ function assertIntact(database: Database.Database): void {
   if (isOurs === undefined) throw new CopyRefused('the file is not a database of this service')
 }
 
-/** A trigger in the copy could preserve what must be deleted, and would keep working for whoever planted it. */
+/** A planted trigger or view could preserve deleted rows, and would remain active in the service. */
 function assertOnlyTables(database: Database.Database): void {
   const [foreign] = database
     .prepare<[], { type: string; name: string }>(
@@ -162,7 +162,7 @@ function freeName(path: string): string {
   }
 }
 
-/** Every open connection holds a lock: an exclusive lock proves that there is none. A damaged file is not in use. */
+/** Every open connection holds a lock, so an exclusive lock proves that there is none. A damaged file passes. */
 function assertUnused(path: string): void {
   if (!existsSync(path)) return
   const database = new Database(path, { timeout: 0 })

@@ -1,12 +1,12 @@
 /**
  * Group commit on SQLite.
  *
- * A durable commit costs one flush of the disk, however much it contains. Work that arrives while a flush runs shares the
- * next transaction; a lone request waits only for its own: the queue is drained once per turn of the event loop, after its
- * I/O. When one piece rolls itself back, the transaction is undone and run again with a savepoint for each piece.
+ * A durable commit costs one disk flush, regardless of its size. Work that arrives during a flush shares the next
+ * transaction; without one, the queue is drained in the same turn of the event loop, after its I/O. When a piece rolls itself
+ * back, the transaction is undone and run again with a savepoint for each piece.
  */
 import Database from 'better-sqlite3'
-import { type CommitObserver, faultCodeOf, StoreUnavailable } from '../store.ts'
+import { faultCodeOf, type StoreOptions, StoreUnavailable } from '../store.ts'
 import type { Outcome } from '../tlog-sequence.ts'
 import type { WalSync } from './wal-sync.ts'
 
@@ -17,14 +17,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export interface GroupCommitOptions {
-  /** Called for every transaction, before its callers are answered. */
-  readonly onCommit?: CommitObserver
-  /** Called once when a flush has failed; every later commit fails. */
-  readonly onLost?: (error: unknown) => void
-}
+type GroupCommitOptions = Pick<StoreOptions, 'onCommit' | 'onLost'>
 
-/** Written to the WAL, and not yet known to be on disk. */
+/** Written to the WAL, not yet flushed. */
 interface Group {
   readonly size: number
   /** Milliseconds, by `performance.now()`. */
@@ -41,10 +36,10 @@ export class GroupCommit {
   readonly #wal: WalSync
   readonly #options: GroupCommitOptions
   #waiting: Waiting[] = []
-  /** A group that is being flushed, or is about to be. */
+  /** The current or scheduled flush. */
   #running: Promise<void> | undefined
   #closed = false
-  /** A flush failed, or the file is gone: the state on disk is unknown. */
+  /** Of a flush: the state on disk is unknown. */
   #failure: unknown
 
   /** @param wal of the connection's file, whose `synchronous` is NORMAL */
@@ -60,13 +55,13 @@ export class GroupCommit {
   }
 
   /**
-   * Runs `work` in the next transaction, and again where another piece undid that: it may only read and write the database.
-   * It must be synchronous: better-sqlite3 has one connection, and an `await` between BEGIN and COMMIT would let another
-   * request's statements into the transaction.
+   * Runs `work` in the next transaction, and again when another piece has undone it, so it may only read and write the
+   * database. It must be synchronous: an `await` between BEGIN and COMMIT would let statements of other requests into the
+   * transaction, because there is one connection.
    *
-   * @returns the value of `work`, once the transaction is on disk; even with `keep: false`, because the work may have lost
-   *   against another piece of the same transaction
-   * @throws StoreUnavailable when the transaction failed as a whole; whatever else `work` threw, to its caller alone
+   * @returns the value of `work` after the flush; also with `keep: false`, because a conflicting piece of the same
+   *   transaction must be durable first
+   * @throws StoreUnavailable when the transaction failed; an error of `work` itself is thrown to its caller only
    */
   add<T>(work: () => Outcome<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new StoreUnavailable(new Error('the store is closed')))
@@ -81,7 +76,7 @@ export class GroupCommit {
     })
   }
 
-  /** Commits everything that waits; later work is refused. */
+  /** Commits all waiting work; later work is refused. */
   async close(): Promise<void> {
     this.#closed = true
     while (this.#running !== undefined) await this.#running
@@ -100,7 +95,7 @@ export class GroupCommit {
       if (group.done.length > 0) await this.#wal.flush()
       this.#finish(group)
     } catch (error) {
-      // Permanent: pages that the disk did not store may be gone from the system's cache, too.
+      // Permanent: unwritten pages may also be lost from the system's cache.
       this.#failure = error
       this.#options.onLost?.(error)
       this.#fail(group, group.done, error)
@@ -109,7 +104,7 @@ export class GroupCommit {
     if (this.#waiting.length > 0) this.#schedule()
   }
 
-  /** Commits what waits into the WAL. A failed transaction rejects its callers at once. */
+  /** Commits waiting work to the WAL. A failed transaction rejects its callers at once. */
   #write(): Group {
     const batch = this.#waiting.splice(0, maxBatch)
     const group = { size: batch.length, startedAt: performance.now() }
@@ -139,9 +134,9 @@ export class GroupCommit {
   }
 
   /**
-   * Without savepoints, which suffices for almost every batch: a savepoint makes SQLite journal every page.
+   * Without savepoints, which make SQLite journal every page and are rarely needed.
    *
-   * @returns false when a piece rolls itself back, or throws: nothing has happened, and all must run again
+   * @returns false when a piece rolls itself back or throws: nothing was written, and all must run again
    * @throws the driver's error
    */
   #runTogether(batch: readonly Waiting[]): boolean {

@@ -10,7 +10,7 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
 import type { ColumnKit } from '../engine.ts'
-import { defineTables } from '../tables.ts'
+import { defineTables } from '../statements.ts'
 
 const blob = customType<{ data: Uint8Array; driverData: Uint8Array }>({
   dataType: () => 'blob',

@@ -1,37 +1,30 @@
 /**
  * The store on SQLite: one file, one connection per process, any number of processes. The WAL is flushed before a commit is
- * acknowledged, so that it survives a power cut; the lock on the file decides races between processes, and the single
- * connection those within one.
+ * acknowledged, so that it survives a power failure. The lock on the file serializes processes; the single connection
+ * serializes the work of a process.
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import type { BoundStatement, Engine, Queries } from '../engine.ts'
-import { compileStatements, prepareReads, type Statements } from '../statements.ts'
-import { type CommitResult, type Store, StoreUnavailable, type Write } from '../store.ts'
-import type { Tables } from '../tables.ts'
+import { compileStatements, prepareReads, type Statements, type Tables } from '../statements.ts'
+import { type CommitResult, type Store, type StoreOptions, StoreUnavailable, type Write } from '../store.ts'
 import { compileSequence, type Outcome, type Row, type Steps } from '../tlog-sequence.ts'
 import { watchSqlite } from './changes.ts'
 import { openSqliteConnection } from './connection.ts'
-import { GroupCommit, type GroupCommitOptions } from './group-commit.ts'
+import { GroupCommit } from './group-commit.ts'
 import * as tables from './schema.ts'
 import { noSync, openWalSync } from './wal-sync.ts'
 
-export interface SqliteOptions extends GroupCommitOptions {
-  /** How long a statement waits for another process, in milliseconds. It blocks the thread. */
-  readonly busyTimeout?: number
-  /** See `StoreOptions`. */
-  readonly isSnapshot?: boolean
-}
-
-const defaultBusyTimeout = 5_000
+/** Milliseconds. */
+const defaultStatementTimeout = 5_000
 
 /**
  * Opens the file (`:memory:` for a database that ends with the process), creates its folder, and migrates.
  *
  * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
-export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
-  const connection = await openSqliteConnection(path, options.busyTimeout ?? defaultBusyTimeout)
+export async function openSqliteStore(path: string, options: StoreOptions = {}): Promise<Store> {
+  const connection = await openSqliteConnection(path, options.statementTimeout ?? defaultStatementTimeout)
   // A read transaction: the WAL preserves its snapshot and blocks no writer.
   if (options.isSnapshot === true) connection.exec('BEGIN')
   // The one cast of this driver: its builders have the same shape, and the shared code uses nothing else.
@@ -91,7 +84,7 @@ function statementRunner(connection: Database.Database): Run {
   }
 }
 
-/** A constraint violation undoes these steps, but not the other work of the group. */
+/** A constraint violation undoes these steps, not the other work of the group. */
 function runSteps<T>(run: Run, steps: Steps<T>): T {
   try {
     let next = steps.next([])
@@ -106,7 +99,7 @@ function applyAll(statements: Statements, run: Run, writes: readonly Write[]): O
   for (const [index, write] of writes.entries()) {
     const bound = statements.bind(write)
     if (isApplied(() => bound.every((statement) => statements.isDone(write, run(statement).length)))) continue
-    // A refused first statement has nothing to roll back: a replay costs the rest of the group nothing.
+    // A refused first statement needs no rollback, so a replay does not slow down the rest of the group.
     const keep = index === 0 && bound.length === 1
     return { keep, value: { kind: 'refused', write, index } }
   }

@@ -13,13 +13,13 @@ export interface WalSync {
   /**
    * Makes durable what was committed before the call.
    *
-   * @throws DatabaseReplaced; the system's error: nobody knows how much is on disk
+   * @throws DatabaseReplaced; the system's error, when it is unknown how much is on disk
    */
   flush(): Promise<void>
   close(): void
 }
 
-/** The file at the database's path is not the one that was opened: SQLite writes to a file that nobody will read. */
+/** The file at the database's path is not the opened one: commits would be lost. */
 export class DatabaseReplaced extends Error {
   override readonly name = 'DatabaseReplaced'
 }
@@ -28,8 +28,8 @@ export class DatabaseReplaced extends Error {
 const suffixes = ['', '-wal', '-shm'] as const
 
 /**
- * For the WAL of an open database file. Each flush also checks that the files are those that were opened: three calls of
- * `stat`, a few microseconds.
+ * Opens the WAL of an open database file. Each flush also checks that the files were not replaced: three calls of `stat`, a
+ * few microseconds.
  *
  * @throws the system's error
  */

@@ -63,7 +63,7 @@ describe('golang.org/x/mod', () => {
     },
   )
 
-  it('verifies it over HTTP, with full tiles where partial ones are gone', async () => {
+  it('verifies the log over HTTP, with full tiles in place of missing partial tiles', async () => {
     const server = await startUpstream((request, response) => {
       try {
         response.end(readFileSync(join(folderOf(70_000), request.url ?? '')))

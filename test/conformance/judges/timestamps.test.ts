@@ -64,13 +64,13 @@ describe('a timestamp', () => {
   })
 })
 
-describe('no timestamp', () => {
+describe('no timestamp is accepted', () => {
   const refused = (message: RegExp) =>
     expect(requestTimestamp(authority.url, digest)).rejects.toThrow(
       expect.objectContaining({ name: 'TimestampFailed', message: expect.stringMatching(message) }),
     )
 
-  it('comes of an old answer that is given again: its nonce is of another request', async () => {
+  it('an old response gives no timestamp: its nonce is of another request', async () => {
     let old: Buffer | undefined
     answerWith((query) => {
       old ??= authority.reply(query)
@@ -80,7 +80,7 @@ describe('no timestamp', () => {
     await refused(/another request/)
   })
 
-  it('comes of a token for another digest', async () => {
+  it('from a token for another digest', async () => {
     answerWith((query) => {
       const position = query.indexOf(Buffer.from(digest))
       const forged = Buffer.from(query)
@@ -90,7 +90,7 @@ describe('no timestamp', () => {
     await refused(/another digest/)
   })
 
-  it('comes of a refusal', async () => {
+  it('from a refusal', async () => {
     answerWith(() => authority.refusal())
     await refused(/refuses: status 2/)
   })
@@ -101,33 +101,33 @@ describe('no timestamp', () => {
     ['a status of granted without a token', /holds no token/, () => Buffer.from('30053003020100', 'hex')],
     ['a token that is cut off', /not what RFC 3161 says/, (query) => authority.reply(query).subarray(0, 500)],
     ['a token that is no token', /not what RFC 3161 says/, () => Buffer.from('300730030201000500', 'hex')],
-  ])('comes of %s', async (_title, message, make) => {
+  ])('from %s', async (_title, message, make) => {
     answerWith(make)
     await refused(message)
   })
 
-  it('comes of another status or content type', async () => {
+  it('from another status or content type', async () => {
     answerWith((query) => authority.reply(query), 'application/timestamp-reply', 503)
     await refused(/status 503/)
     answerWith((query) => authority.reply(query), 'text/html')
     await refused(/status 200/)
   })
 
-  it('comes of an answer that has no end', async () => {
+  it('from an answer that has no end', async () => {
     answerWith(() => Buffer.alloc(70_000))
     await refused(/no answer/)
   })
 
-  it('comes of an authority that does not answer in time', async () => {
+  it('from an authority that does not answer in time', async () => {
     authority.answer = () => undefined
     await expect(requestTimestamp(authority.url, digest, 200)).rejects.toThrow(/no answer in time/)
   })
 
-  it('comes of an authority that is not there', async () => {
+  it('from an authority that is not there', async () => {
     await expect(requestTimestamp('http://127.0.0.1:9/', digest)).rejects.toThrow(TimestampFailed)
   })
 
-  it('is asked for with something that is no digest', async () => {
+  it('for something that is not a digest', async () => {
     await expect(requestTimestamp(authority.url, digest.slice(1))).rejects.toThrow(TypeError)
   })
 })

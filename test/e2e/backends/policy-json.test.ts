@@ -128,7 +128,7 @@ const twoReadings: readonly (readonly ['amount' | 'tokens', string | Uint8Array]
   ['amount', Uint8Array.from([...Buffer.from('{"amount":1,"'), 0xc3, 0x28, ...Buffer.from('":2}')])],
 ]
 
-it.each(twoReadings)('refuses a body of %s that has two readings: %s', async (member, body) => {
+it.each(twoReadings)('refuses an ambiguous body with %s: %s', async (member, body) => {
   const before = upstream.arrived.length
   expect((await post(`/kept/${member === 'amount' ? 'pay' : 'tokens'}`, body)).json).toMatchObject(refusal)
   expect(upstream.arrived).toHaveLength(before)
@@ -191,7 +191,7 @@ describe('a backend with encoding/json', () => {
     ['tokens', '{"tokens":7,"amounts":999999}'],
   ] as const
 
-  it.each(bodies)('pays no %s that was not judged: %s', async (member, body) => {
+  it.each(bodies)('pays no %s that the gateway did not evaluate: %s', async (member, body) => {
     const { json } = await post(`/go/${member === 'amount' ? 'pay' : 'tokens'}`, body)
     if (json?.code === 'payload_invalid' || json?.code === 'step_up_required') return
     const { payment } = json as Reading
@@ -199,7 +199,7 @@ describe('a backend with encoding/json', () => {
     expect(payment?.[member]).toBe((JSON.parse(String(body)) as Record<string, unknown>)[member])
   })
 
-  it('takes no two names for one that the gateway tells apart', { timeout: 60_000 }, async () => {
+  it('treats no two member names as equal that the gateway distinguishes', { timeout: 60_000 }, async () => {
     const pairs = await listFoldedByGo()
     expect(pairs.length).toBeGreaterThan(2_000)
     const apart = pairs.filter(([one, other]) => foldedName(one) !== foldedName(other))

@@ -97,7 +97,7 @@ describe.each(here)('the program of the guide for %s', (guide) => {
     expect(posted).toMatchObject({ status: 200, json: { user: session.user } })
   })
 
-  it('answers the longest path and query that there are, so that nobody closes the route for others', async () => {
+  it('responds to the longest possible path and query, so that no user can open the circuit of the route', async () => {
     // A failure would count for the circuit breaker of everybody.
     for (const path of [
       `/${guide}/`.padEnd(4096, 'a'),
@@ -107,7 +107,7 @@ describe.each(here)('the program of the guide for %s', (guide) => {
       expect(await session.send({ path })).toMatchObject({ status: 200, json: { path } })
   })
 
-  it('takes no byte of a body in chunks for the next request', async () => {
+  it('parses no byte of a chunked body as the next request', async () => {
     const { hostname, port } = new URL(programs.get(guide)?.url ?? '')
     const inner = 'GET /inner HTTP/1.1\r\nhost: a\r\n\r\n'
     const chunks = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`
@@ -142,13 +142,13 @@ describe.each(here)('the program of the guide for %s', (guide) => {
     }
   })
 
-  it('takes every request of gateway.json that is good, and refuses every other', async () => {
+  it('accepts every valid request of gateway.json and refuses all others', async () => {
     expect(await misjudged(programs.get(guide)?.url ?? '')).toEqual([])
   })
 
   it('shows all of the verifying in less than sixty lines', () => {
     const [, inside = ''] =
-      /---- verifying ----\n([\s\S]*?)[^\n]*---- until here ----/.exec(programOf(guide)) ?? []
+      /---- verifier ----\n([\s\S]*?)[^\n]*---- end of the verifier ----/.exec(programOf(guide)) ?? []
     const lines = inside.split('\n').filter((line) => /\S/.test(line) && !/^\s*(\/\/|\/\*\*|""")/.test(line))
     expect(lines.length).toBeGreaterThan(1)
     expect(lines.length).toBeLessThan(60)
@@ -173,7 +173,7 @@ describe('the program of other people’s libraries', () => {
 
   afterAll(() => void server.close())
 
-  it('takes every request of gateway.json that is good, and refuses every other', async () => {
+  it('accepts every valid request of gateway.json and refuses all others', async () => {
     expect(await misjudged(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).toEqual([])
   })
 })

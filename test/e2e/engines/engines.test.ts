@@ -1,13 +1,12 @@
-/** The built client where phones run it, against a real service: a bare V8 context, and JavaScriptCore without a JIT. */
+/** The built client in the engines of phones, against a real service. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleClient } from '../../../miniprogram/build/bundle.ts'
-import { confirm } from '../../support/confirmation.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import { createBareContext } from './bare-context.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
+import { engines } from './engines.ts'
 import { runInJsc } from './jsc.ts'
 import { pages } from './pages.ts'
-import { createLoopback } from './wx-loopback.ts'
 
 let bundle: string
 let service: TestService
@@ -19,93 +18,48 @@ beforeAll(async () => {
 
 afterAll(() => service.close())
 
-interface Engine {
-  readonly name: string
-  readonly withoutBigInt: boolean
-  run(page: string, openid: string): Promise<unknown>
-}
+describe.each(engines)('the client in $name', { timeout: 90_000 }, ({ name, run }) => {
+  const runPage = (page: keyof typeof pages): Promise<unknown> =>
+    run(bundle, service, pages[page], `openid-${page}-${name}`)
 
-function settings(): object {
-  return { origin: service.origin, appid: service.appid, roots: service.roots }
-}
-
-function phone(openid: string) {
-  const soter = (challenge: string): Promise<object> => confirm(service, openid, challenge)
-  return { appid: service.appid, sandboxUrl: service.sandboxUrl, openid, soter }
-}
-
-function bareContext(withoutBigInt: boolean): Engine {
-  return {
-    name: 'a bare context',
-    withoutBigInt,
-    run: async (page, openid) => {
-      const context = createBareContext({ withoutBigInt })
-      context.define('wx', createLoopback({ ...phone(openid), realm: context.realm }).wx)
-      context.define('miniseal', context.load(bundle))
-      context.define('settings', settings())
-      return JSON.parse(String(await context.run(`(${page})(miniseal, settings).then(JSON.stringify)`)))
-    },
-  }
-}
-
-function jsc(withoutBigInt: boolean): Engine {
-  return {
-    name: 'JavaScriptCore without a JIT',
-    withoutBigInt,
-    run: (page, openid) => {
-      const { wx } = createLoopback(phone(openid))
-      return runInJsc({ bundle, page, settings: settings(), wx, withoutBigInt })
-    },
-  }
-}
-
-const engines = [bareContext(false), bareContext(true), jsc(false), jsc(true)]
-
-describe.each(engines)(
-  'the client in $name (without BigInt: $withoutBigInt)',
-  { timeout: 90_000 },
-  (engine) => {
-    const openid = (what: string): string => `openid-${what}-${engine.name.length}-${engine.withoutBigInt}`
-
-    it('logs in, lists sessions and devices, makes a transfer and reads a refusal', async () => {
-      expect(await engine.run(pages.transfer, openid('transfer'))).toMatchObject({
-        session: { user: expect.stringMatching(/^u_/), device: { isNew: true } },
-        sessions: [{ isCurrent: true, device: { platform: 'ios' } }],
-        devices: [{ isCurrent: true, platform: 'ios' }],
-        done: { status: 201, payee: 'bob', amount: 250, note: '早饭' },
-        balance: 1_000_000 - 250,
-        refusal: { isTyped: true, code: 'payload_invalid', text: '提交的内容有误，请检查' },
-        states: ['logging-in', 'ready'],
-      })
+  it('logs in, lists sessions and devices, makes a transfer and reads a refusal', async () => {
+    expect(await runPage('transfer')).toMatchObject({
+      session: { user: expect.stringMatching(/^u_/), device: { isNew: true } },
+      sessions: [{ isCurrent: true, device: { platform: 'ios' } }],
+      devices: [{ isCurrent: true, platform: 'ios' }],
+      done: { status: 201, payee: 'bob', amount: 250, note: '早饭' },
+      balance: 1_000_000 - 250,
+      refusal: { isTyped: true, code: 'payload_invalid', text: '提交的内容有误，请检查' },
+      states: ['logging-in', 'ready'],
     })
+  })
 
-    it('makes one transfer for two taps and confirms a large one with SOTER', async () => {
-      expect(await engine.run(pages.confirmed, openid('confirmed'))).toEqual({
-        ids: 1,
-        statuses: [201, 201, 201],
-        balance: 1_000_000 - 100 - 200_000,
-        unconfirmed: 'step_up_required',
-      })
+  it('makes one transfer for two taps and confirms a large one with SOTER', async () => {
+    expect(await runPage('confirmed')).toEqual({
+      ids: 1,
+      statuses: [201, 201, 201],
+      balance: 1_000_000 - 100 - 200_000,
+      unconfirmed: 'step_up_required',
     })
+  })
 
-    it('verifies the receipt of a transfer step by step', async () => {
-      expect(await engine.run(pages.receipt, openid('receipt'))).toEqual({
-        state: 'verified',
-        steps: ['leaf ok', 'contents ok', 'checkpoint ok', 'inclusion ok'],
-        type: 'request',
-        result: 'ok',
-        groups: expect.arrayContaining(['core']),
-        isInLog: true,
-      })
+  it('verifies the receipt of a transfer step by step', async () => {
+    expect(await runPage('receipt')).toEqual({
+      state: 'verified',
+      steps: ['leaf ok', 'contents ok', 'checkpoint ok', 'inclusion ok'],
+      type: 'request',
+      result: 'ok',
+      groups: expect.arrayContaining(['core']),
+      isInLog: true,
     })
+  })
 
-    it('stores an answer encrypted', async () => {
-      expect(await engine.run(pages.stored, openid('stored'))).toEqual({ status: 200, again: 200 })
-    })
-  },
-)
+  it('stores an answer encrypted', async () => {
+    expect(await runPage('stored')).toEqual({ status: 200, again: 200 })
+  })
+})
 
-describe('the shell', () => {
+describe('the shell of JavaScriptCore', () => {
   it('has no JIT and no globals that phones lack', async () => {
     const page = `async () => ({
       hasJit: Boolean(jscOptions().useJIT),

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { requireTool } from '../../support/required-tool.ts'
-import type { LoopbackWx } from './wx-loopback.ts'
-import type { LoopbackSocket } from './wx-sockets.ts'
+import type { LoopbackWx } from '../../support/wx-loopback.ts'
+import type { LoopbackSocket } from '../../support/wx-sockets.ts'
 
 const path = '/usr/bin/jsc'
 

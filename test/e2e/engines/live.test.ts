@@ -10,11 +10,9 @@ import { wxRequestTransport } from '../../../miniprogram/client/transports/wx.ts
 import { memoryStorage } from '../../integration/client/scripted-answers.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import { createBareContext } from './bare-context.ts'
-import { runInJsc } from './jsc.ts'
+import { createLoopback, type Loopback } from '../../support/wx-loopback.ts'
+import { engines } from './engines.ts'
 import { pages } from './pages.ts'
-import type { Loopback } from './wx-loopback.ts'
-import { createLoopback } from './wx-loopback.ts'
 
 let bundle: string
 let service: OwnService
@@ -55,47 +53,16 @@ function push(user: string, data: Record<string, unknown>): Promise<unknown> {
   return service.push(user, { type: 'test', data })
 }
 
-interface Engine {
-  readonly name: string
-  readonly withoutBigInt: boolean
-  run(openid: string): Promise<unknown>
-}
-
-const settings = (): object => ({ origin: service.origin, appid: service.appid, roots: service.roots })
-
-function bareContext(withoutBigInt: boolean): Engine {
-  const run = async (openid: string): Promise<unknown> => {
-    const context = createBareContext({ withoutBigInt })
-    const loopback = createLoopback({
-      ...{ appid: service.appid, sandboxUrl: service.sandboxUrl, openid, realm: context.realm },
-    })
-    context.define('wx', loopback.wx)
-    context.define('miniseal', context.load(bundle))
-    context.define('settings', settings())
-    return JSON.parse(String(await context.run(`(${pages.events})(miniseal, settings).then(JSON.stringify)`)))
-  }
-  return { name: 'a bare context', withoutBigInt, run }
-}
-
-function jsc(withoutBigInt: boolean): Engine {
-  const run = (openid: string): Promise<unknown> => {
-    const { wx } = createLoopback({ appid: service.appid, sandboxUrl: service.sandboxUrl, openid })
-    return runInJsc({ bundle, page: pages.events, settings: settings(), wx, withoutBigInt })
-  }
-  return { name: 'JavaScriptCore without a JIT', withoutBigInt, run }
-}
-
-const engines = [bareContext(false), bareContext(true), jsc(false), jsc(true)]
-
-describe.each(engines)('the built client in $name (without BigInt: $withoutBigInt)', (engine) => {
-  it('receives retained and new events over a socket and sends requests over it', async () => {
-    const openid = `openid-live-${engine.name.length}-${engine.withoutBigInt}`
+// Concurrent: each test waits 3 s for the page to open its socket.
+describe.concurrent.each(engines)('the built client in $name', ({ name, run }) => {
+  it('receives retained and new events over a socket and sends requests over it', async ({ expect }) => {
+    const openid = `openid-live-${name}`
     const { channel } = phone(openid)
     const { user } = await channel.login()
     await push(user, { number: 1 })
     await push(user, { number: 2 })
-    const page = engine.run(openid)
-    // The page's login is of a second device, which is an event too.
+    const page = run(bundle, service, pages.events, openid)
+    // The page logs in as a second device, which is an event too.
     setTimeout(() => void push(user, { last: true }), 3000)
     const seen = expect.arrayContaining([1, 2, 3])
     expect(await page).toEqual({ seen, states: ['connecting', 'open'], status: 200 })

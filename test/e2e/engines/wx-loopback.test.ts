@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createLoopback } from './wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 
 let server: Server
 let url: string

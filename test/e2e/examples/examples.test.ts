@@ -133,7 +133,7 @@ it('fastapi-behind-gateway answers the verified caller and refuses direct reques
 
 it('fastapi-behind-gateway has the verifier of the guide for Python', () => {
   const between = (text: string): string =>
-    text.slice(text.indexOf('ORIGIN = '), text.indexOf('# ---- until here ----'))
+    text.slice(text.indexOf('ORIGIN = '), text.indexOf('# ---- end of the verifier ----'))
   const copy = between(read('examples/fastapi-behind-gateway/miniseal_verify.py'))
   expect(copy.length).toBeGreaterThan(1_000)
   expect(copy).toBe(between(read('docs/guides/python.md')))

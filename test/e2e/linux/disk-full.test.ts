@@ -19,7 +19,7 @@ async function metricsOf(origin: string): Promise<string> {
   return await answer.text()
 }
 
-it('has no effect while nothing can be written, and goes on with a gap', async () => {
+it('the service executes nothing while the disk is full, and continues with a gap entry', async () => {
   let effects = 0
   const port = await freePort()
   const backend = createServer((_request, response) => {
@@ -53,7 +53,7 @@ it('has no effect while nothing can be written, and goes on with a gap', async (
   }
 }, 120_000)
 
-it('has miniseal_tlog_accepting_entries 1 only while the log takes entries, and says what the database answered', async () => {
+it('the service reports miniseal_tlog_accepting_entries 1 only while the log accepts entries, and the result code of the database', async () => {
   const killed = await startServiceProcess({
     MINISEAL_METRICS_TOKEN: token,
     NODE_OPTIONS: ignoreSignal,

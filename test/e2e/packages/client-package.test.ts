@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bundleGzip } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
 import { writePackage } from '../../../miniprogram/build/package.ts'
-import { createBareContext } from '../engines/bare-context.ts'
+import { createBareContext } from '../../support/bare-context.ts'
 
 const run = promisify(execFile)
 const repository = new URL('../../..', import.meta.url).pathname
@@ -32,14 +32,18 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-it('contains the client, its types and the README only', async () => {
-  expect((await readdir(installed)).sort()).toEqual(
-    ['LICENSE', 'README.md', 'miniprogram_dist', 'package.json', 'types'].sort(),
-  )
+it('has a folder for phones that contains nothing but the client and its compression', async () => {
+  expect((await readdir(installed)).sort()).toEqual([
+    'LICENSE',
+    'README.md',
+    'miniprogram_dist',
+    'node_dist',
+    'package.json',
+    'types',
+  ])
   expect((await readdir(join(installed, 'miniprogram_dist'))).sort()).toEqual([
     'gzip.js',
     'index.js',
-    'node.mjs',
     'package.json',
   ])
   const manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
@@ -59,6 +63,12 @@ it('loads in a bare JavaScript context', async () => {
     return [small.length < 100, gzip.compression.gunzip(small, 5000).length]
   })()`
   expect(context.run(script)).toEqual([true, 5000])
+})
+
+it('loads in Node as miniseal-client/node', async () => {
+  const script = "import('miniseal-client/node').then((client) => console.log(typeof client.fetchTransport))"
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder })
+  expect(stdout.trim()).toBe('function')
 })
 
 it('contains a small compression that uses no globals that phones lack', async () => {

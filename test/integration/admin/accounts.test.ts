@@ -49,7 +49,7 @@ describeOnBothEngines('auditors', (create) => {
     }
   })
 
-  it('refuses an account that somebody wrote into the database, and one whose name, role or time was changed', async () => {
+  it('the service refuses an account that was inserted into the database, or whose name, role or time was changed', async () => {
     const verify = createAuditorVerifier(store, key, () => clock)
     const token = `msa_${'A'.repeat(43)}`
     const digest = new Uint8Array(createHash('sha256').update(token).digest())
@@ -75,7 +75,7 @@ describeOnBothEngines('auditors', (create) => {
     }
   })
 
-  it('refuses a token from the second it expires in, and from its revocation on', async () => {
+  it('the service refuses a token from the second of its expiry, and from its revocation on', async () => {
     const token = (await add('wei', 1)) ?? ''
     const verify = createAuditorVerifier(store, key, () => clock)
     clock = now + day - 1

@@ -139,7 +139,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     await expectProblem(call('session'), 401, 'signed_out')
   })
 
-  it('refuses what another site sends, although it comes with the cookie', async () => {
+  it('the API refuses requests from another site, even with the cookie', async () => {
     await signIn(tokens.reader)
     await expectProblem(call('entries', { headers: { 'sec-fetch-site': 'cross-site' } }), 403, 'other_site')
     await expectProblem(call('entries', { headers: { origin: 'https://evil.example' } }), 403, 'other_site')
@@ -250,7 +250,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect(disclosed.withheld).toEqual([])
   })
 
-  it('writes every read into the log before it is answered, with the words of a filter but not their values', async () => {
+  it('the API logs every read before its response, with the names of the filters but not their values', async () => {
     await signIn(tokens.discloser)
     const before = (await factsOfReads()).length
     await get(`entries?user=${traffic.payer}&kind=request`)

@@ -57,7 +57,7 @@ it('writes a line for each entry, the newest first, with what is sealed in it', 
   })
 })
 
-it('makes text of a cell that begins like a formula, also where some spreadsheets split it', async () => {
+it('an export escapes cells that begin like a formula, also after characters at which some spreadsheets split', async () => {
   const { out } = await run('--user', 'u_formula')
   const [head, row] = out.split('\r\n')
   expect(head).toMatch(/^time,kind,result,code,user,/)
@@ -78,7 +78,7 @@ it('takes the filters of the pages, and refuses what is none', async () => {
   await expect(run('--format', 'xml')).rejects.toThrow(/--format takes/)
 })
 
-it('is told in the log before anything is shown, without the values of its filters', async () => {
+it('an export is logged before its first line, without the values of its filters', async () => {
   const before = await log.store.countPending()
   await run('--user', 'u_person-1', '--format', 'csv')
   const staged = await log.store.listPending(1_000)

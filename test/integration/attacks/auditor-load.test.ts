@@ -2,9 +2,8 @@
 
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { createWorkSlots, readLimit } from '../../../service/admin/api/api.ts'
-import { exportResponse } from '../../../service/admin/api/downloads.ts'
-import { entriesPerTurn } from '../../../service/admin/api/entries.ts'
-import { AuditRefused } from '../../../service/admin/api/problems.ts'
+import { AuditRefused } from '../../../service/admin/api/context.ts'
+import { entriesPerTurn, exportResponse } from '../../../service/admin/api/downloads.ts'
 import { type AuditFilter, type AuditSearch, createAuditSearch } from '../../../service/admin/api/search.ts'
 import { overviewOf, timelineOf } from '../../../service/admin/api/timeline.ts'
 import { indexesPerStatement } from '../../../service/store/tlog-search.ts'
@@ -82,7 +81,7 @@ it('an export yields after few entries, so that /healthz and payments are served
   expect(turns).toBeGreaterThanOrEqual(entries / entriesPerTurn)
 })
 
-it('an export reads no further than the client consumes and stops when the client is gone', async () => {
+it('an export reads no further than the client consumes and stops when the client disconnects', async () => {
   let pages = 0
   let ended = 0
   const counted: AuditSearch = {

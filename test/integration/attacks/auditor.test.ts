@@ -18,7 +18,7 @@ beforeAll(async () => {
   cookie = await signIn(service, token)
 })
 
-it('an auditor token opens log entries and the audit pages and nothing else', async () => {
+it('an auditor token gives access only to log entries and the audit pages', async () => {
   const headers = { authorization: `Bearer ${token}`, cookie }
   expect((await fetch(`${service.url}/metrics`, { headers })).status).toBe(401)
   for (const path of ['/wallet', '/sessions', '/receipts/x', '/events'])

@@ -6,6 +6,7 @@ import { createConcurrencyLimits } from '../../../service/limits/concurrency.ts'
 import { logIn, prepareLogin, type RawSession, type ReceivedReply, send } from '../../support/raw-client.ts'
 import { openSocket } from '../../support/raw-socket.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
+import { until } from '../../support/until.ts'
 import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
 import { temporaryFolder } from '../witness/asked-witness.ts'
 
@@ -165,7 +166,7 @@ describe('while WeChat hangs', () => {
   it('users with a session can pay while logins exceed their slots', async () => {
     const session = await logIn(service)
     const prepared = await Promise.all(Array.from({ length: 60 }, () => prepareLogin(service)))
-    await service.sandbox('/sandbox/faults', { path: '/sns/jscode2session', delay_ms: 1_000, times: 60 })
+    await service.sandbox('/sandbox/faults', { path: '/sns/jscode2session', delay_ms: 500, times: 60 })
     const logins = prepared.map((login) => send(service, login))
     const paid = await Promise.all(Array.from({ length: 10 }, () => session.send(quick)))
     expect(new Set(paid.map(({ status }) => status))).toEqual(new Set([201]))
@@ -178,10 +179,13 @@ describe('while WeChat hangs', () => {
     const session = await logIn(service)
     const others = await Promise.all(Array.from({ length: 4 }, () => logIn(service)))
     const path = '/wxa/business/getuserphonenumber'
-    await service.sandbox('/sandbox/faults', { path, delay_ms: 2_000, times: 60 })
+    await service.sandbox('/sandbox/faults', { path, delay_ms: 1_000, times: 60 })
     const asking = others.map((other) =>
       sendMany(10, () => other.send({ method: 'POST', path: '/phone-number', body: { code: 'x' } })),
     )
+    const isAnswered = (): boolean =>
+      asking.reduce((sum, { statuses }) => sum + Object.values(statuses).reduce((a, b) => a + b, 0), 0) >= 37
+    await until(isAnswered)
     const paid = await Promise.all(Array.from({ length: 10 }, () => session.send(quick)))
     expect(new Set(paid.map(({ status }) => status))).toEqual(new Set([201]))
     await Promise.all(asking.map(({ all }) => all))

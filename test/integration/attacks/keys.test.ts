@@ -19,8 +19,8 @@ import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../
 import { createVerifier, type VerifierOptions } from '../../../packages/verify/index.ts'
 import { accountKeyOf, addAuditor } from '../../../service/admin/api/accounts.ts'
 import { cookieKeyOf } from '../../../service/admin/api/session.ts'
-import { readOperatorPaths } from '../../../service/config/operator-paths.ts'
-import type { ServiceKey } from '../../../service/keys/service-key.ts'
+import { readOperatorPaths } from '../../../service/config/environment.ts'
+import type { ServiceKey } from '../../../service/keys/keyring.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper, secretContext } from '../../../service/keys/wrapping.ts'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
@@ -155,7 +155,7 @@ it('a stolen signing key forges responses that verify outside the channel', asyn
   verifyResponse(primitives, signed, request, alice.configuration.signing)
 })
 
-it('forging a request to a backend takes the signing key and the token key together', async () => {
+it('forging a request to a backend requires both the signing key and the token key', async () => {
   const signing = await stolenKey(service, 'signing')
   const device = newDevice()
   const token = await forgedToken(
@@ -267,7 +267,7 @@ it('stolen session keys decrypt frames but sign no request without the device ke
   expect((await alice.send({ signer: named })).json.code).toBe('signature_invalid')
 })
 
-it('a stolen device key and token make no request without the session keys and log nobody in', async () => {
+it('a stolen device key and token cannot make a request without the session keys, or log in', async () => {
   const { signer } = alice.device
   const { token } = alice
   expect((await mallory.send({ signer, token })).status).toBe(401)
@@ -311,7 +311,7 @@ it('the lookup key and write access to the database create an auditor', async ()
   expect((await fetch(`${service.url}/log/tile/entries/000.p/1`, { headers })).status).toBe(200)
 })
 
-it('a stolen AppSecret can use up an observed login code but logs nobody in', async () => {
+it('a stolen AppSecret can consume an observed login code but cannot log in', async () => {
   const code = await service.code('dave')
   const query = new URLSearchParams({
     appid: sandboxApp.appid,

@@ -103,7 +103,7 @@ describe('the service', () => {
     return Number(/^miniseal_log_lines_dropped_total (\d+)$/m.exec(text)?.[1])
   }
 
-  it('the service runs and stops cleanly while nobody reads its pipes', async () => {
+  it('the service runs and stops cleanly while its pipes are not read', async () => {
     const url = await start('pipe', 'pipe', false)
     // Four times what a pipe holds.
     await refuse(url, 1_500)
@@ -121,7 +121,7 @@ describe('the service', () => {
     expect(await end()).toBe(0)
   }, 60_000)
 
-  it('the service runs when the readers of its pipes are gone and counts dropped lines', async () => {
+  it('the service runs after its pipes are closed and counts dropped lines', async () => {
     const url = await start('pipe', 'pipe', true)
     await refuse(url, 100)
     await expect.poll(() => lost(url), { timeout: 20_000 }).toBeGreaterThan(0)

@@ -55,7 +55,7 @@ const twice: Treatment = async (frame, pass) => {
   return pass(frame)
 }
 
-it('a client is not told that a payment was refused when duplicates of all frames are sent', async () => {
+it('no client reports a payment as refused when duplicates of all frames are sent', async () => {
   const channel = await phone({ retries: 2 })
   network.treat = twice
   const failure = await failureOf(channel.request(order))

@@ -72,7 +72,7 @@ describe.each([
   })
 })
 
-it('the service keeps refusing after the database file was put back', async () => {
+it('the service keeps refusing after the original database file is restored', async () => {
   renameSync(path, `${path}.old`)
   expect(await pay()).toMatchObject(unavailable)
   renameSync(`${path}.old`, path)

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { bundleClient } from '../../../miniprogram/build/bundle.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
-import { createBareContext } from '../../e2e/engines/bare-context.ts'
+import { createBareContext } from '../../support/bare-context.ts'
 import type { CraftedSignature } from '../../unit/crypto/crafted-signatures.ts'
 import {
   forgeForSmallOrderKey,

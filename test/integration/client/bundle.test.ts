@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bundleClient, type ClientBundle } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
 import { sha512 } from '../../../miniprogram/client/noble-sha512.ts'
-import type { BareContext, BareContextOptions } from '../../e2e/engines/bare-context.ts'
-import { createBareContext } from '../../e2e/engines/bare-context.ts'
-import { createLoopback, type Loopback } from '../../e2e/engines/wx-loopback.ts'
+import type { BareContext, BareContextOptions } from '../../support/bare-context.ts'
+import { createBareContext } from '../../support/bare-context.ts'
 import { startTestService, type TestService } from '../../support/service.ts'
+import { createLoopback, type Loopback } from '../../support/wx-loopback.ts'
 
 let bundle: ClientBundle
 let service: TestService

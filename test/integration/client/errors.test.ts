@@ -12,16 +12,16 @@ const rows = Object.entries({ ...clearTexts, ...refusalTexts, ...clientTexts })
 
 it('has texts in Chinese and English for all 62 codes', () => {
   expect(rows).toHaveLength(62)
-  for (const [, row] of rows) {
-    expect(row['zh-CN']).toMatch(/^[\u4e00-\u9fff，]+$/)
-    expect(row.en).toMatch(/^[A-Z][A-Za-z ,’.-]+\.$/)
+  for (const [, [chinese, english]] of rows) {
+    expect(chinese).toMatch(/^[\u4e00-\u9fff，]+$/)
+    expect(english).toMatch(/^[A-Z][A-Za-z ,’.-]+\.$/)
   }
 })
 
 it('the texts of errors are short', () => {
-  for (const [, row] of rows) {
-    expect(row['zh-CN'].length).toBeLessThanOrEqual(24)
-    expect(row.en.length).toBeLessThanOrEqual(90)
+  for (const [, [chinese, english]] of rows) {
+    expect(chinese.length).toBeLessThanOrEqual(24)
+    expect(english.length).toBeLessThanOrEqual(90)
   }
 })
 

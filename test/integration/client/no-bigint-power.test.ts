@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { build, transform } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { noBigIntPower, rewriteForWeChat } from '../../../miniprogram/build/no-bigint-power.ts'
-import { createBareContext } from '../../e2e/engines/bare-context.ts'
+import { createBareContext } from '../../support/bare-context.ts'
 
 const rewrite = (source: string): Promise<string> => rewriteForWeChat(source, 'sample.js', transform)
 

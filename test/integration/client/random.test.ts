@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { RandomPool, wxRandom } from '../../../miniprogram/client/random.ts'
-import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 
 it('returns nothing before it is filled', () => {
   const pool = new RandomPool(async (length) => randomBytes(length))

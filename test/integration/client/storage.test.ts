@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { wxStorage } from '../../../miniprogram/client/storage.ts'
-import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 
 it('stores a value encrypted', async () => {
   const loopback = createLoopback({ appid: 'wx1' })

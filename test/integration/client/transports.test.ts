@@ -5,7 +5,7 @@ import { fetchTransport } from '../../../miniprogram/client/node.ts'
 import type { Transport } from '../../../miniprogram/client/transports/transport.ts'
 import { wxRequestTransport } from '../../../miniprogram/client/transports/wx.ts'
 import type { WeChat } from '../../../miniprogram/client/wx.ts'
-import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 
 let server: Server
 let base: string

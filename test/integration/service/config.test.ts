@@ -31,7 +31,7 @@ it('development needs no configuration and its master key file is readable by it
   expect(readConfig({ MINISEAL_DATA: data }).masterKeys).toEqual(first.masterKeys)
 })
 
-it('production refuses every development default in one message that says how to fix each', () => {
+it('production refuses all development defaults in one message with a fix for each', () => {
   let message = ''
   try {
     readConfig({ NODE_ENV: 'production', MINISEAL_DATA: join(folder, 'never') })

@@ -125,7 +125,7 @@ it('has its verifier key exported, so that auditors check evidence of it', async
 
 it('stays told of over a restart, and over the end of the next one', async () => {
   await service.stop()
-  service = await startTestService({ environment: service.environment })
+  service = await startTestService({ environment: service.environment, maintenancePeriod: 300 })
   expect((await publishedLog()).ended).toHaveLength(1)
   await runCommand(newOrigin, [], service.environment)
   await vi.waitFor(async () => expect((await publishedLog()).origin).toBe(`${old}-3`), 60_000)
@@ -135,10 +135,10 @@ it('stays told of over a restart, and over the end of the next one', async () =>
 })
 
 it('proves nothing any more once the key that signed it was ended', async () => {
+  const leaked = await publishedLog()
   const [, kid = ''] = /^log +(\S{43})/m.exec((await runKeys(['list'], service.environment)).out) ?? []
   expect((await runKeys(['rotate', 'log'], service.environment)).code).toBe(0)
   expect((await runKeys(['revoke', 'log', kid, '--now'], service.environment)).code).toBe(0)
-  const leaked = await publishedLog()
   const isKnown = (log: LogKeys): boolean =>
     [log.vkey, ...(log.ended ?? [])].some((vkey) => (leaked.ended ?? []).includes(vkey))
   await vi.waitFor(async () => expect(isKnown(await publishedLog())).toBe(false), 60_000)

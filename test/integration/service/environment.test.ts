@@ -7,8 +7,12 @@ import { expect, it } from 'vitest'
 import type { Terminal } from '../../../service/cli/command.ts'
 import { withDatabase } from '../../../service/cli/database.ts'
 import { readConfig } from '../../../service/config/config.ts'
-import { ConfigError, presentValues } from '../../../service/config/environment.ts'
-import { readDatabase, readOperatorPaths } from '../../../service/config/operator-paths.ts'
+import {
+  ConfigError,
+  presentValues,
+  readDatabase,
+  readOperatorPaths,
+} from '../../../service/config/environment.ts'
 import { knownVariables } from '../../../service/config/variables.ts'
 import { sharedFolder } from '../../support/hooks.ts'
 import { production as completeProduction } from '../../support/service.ts'

@@ -83,12 +83,15 @@ it.each([
   ['is blank', { payee: ' \u00a0\u3000\u2800' }],
   ['is missing', {}],
   ['is a list', { payee: ['bob'] }],
-])('a payee that %s is payload_invalid, because the user could not read it', async (_title, more) => {
-  const heard = await session.send(paying({ amount: 5000, ...more }))
-  expect(heard.json).toMatchObject({ code: 'payload_invalid', status: 400 })
-  expect(heard.json.summary).toBeUndefined()
-  expect(seen).toEqual([])
-})
+])(
+  'the gateway requests no confirmation of an invisible payee: a payee that %s is payload_invalid',
+  async (_title, more) => {
+    const heard = await session.send(paying({ amount: 5000, ...more }))
+    expect(heard.json).toMatchObject({ code: 'payload_invalid', status: 400 })
+    expect(heard.json.summary).toBeUndefined()
+    expect(seen).toEqual([])
+  },
+)
 
 it('a route without a summary shows the beginning of a long path', async () => {
   const { json } = await session.send(paying({ n: 1 }, `/limits/${'x'.repeat(60)}`))

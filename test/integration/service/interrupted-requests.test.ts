@@ -173,7 +173,7 @@ it('one of several simultaneous repetitions takes over, also when all read befor
   }
 })
 
-it('an interrupted request is never run again unless the backend declares it idempotent', async () => {
+it('an interrupted request is executed again only if the backend is declared idempotent', async () => {
   const { lost } = await interrupted(false)
   expect((await session.send(order)).json).toMatchObject({
     code: 'idempotency_in_progress',

@@ -26,8 +26,8 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-async function serving<T>(work: (service: TestService) => Promise<T>): Promise<T> {
-  const service = await startTestService({ environment })
+async function serving<T>(work: (service: TestService) => Promise<T>, clockOffset = 0): Promise<T> {
+  const service = await startTestService({ environment, clockOffset })
   try {
     return await work(service)
   } finally {
@@ -60,16 +60,14 @@ it('the old root key signs until the next one is activated: old clients work unt
     await expect(pinning(service, roots)).resolves.toBeDefined()
   })
   expect((await run('activate', 'root', next)).code).toBe(0)
-  await new Promise((resolve) => setTimeout(resolve, 1100))
   await serving(async (service) => {
     await expect(pinning(service, [old])).rejects.toMatchObject({ code: 'key_unknown' })
     await expect(pinning(service, roots)).resolves.toBeDefined()
-  })
+  }, 2)
   // Too early after all: the old one can be taken back.
   const [, former = ''] = await kids('root')
   expect((await run('activate', 'root', former)).code).toBe(0)
-  await new Promise((resolve) => setTimeout(resolve, 1100))
-  await serving(async (service) => expect(pinning(service, [old])).resolves.toBeDefined())
+  await serving(async (service) => expect(pinning(service, [old])).resolves.toBeDefined(), 4)
 })
 
 it('the new root key is activated at a given time', async () => {

@@ -2,10 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { agreementKeyHint } from '../../../crypto/frames/handshake.ts'
 import { decodeBase64 } from '../../../crypto/text.ts'
-import { configurationLifetime, type Keyring, openKeyring } from '../../../service/keys/keyring.ts'
+import {
+  configurationLifetime,
+  type Keyring,
+  openKeyring,
+  readServiceKey,
+} from '../../../service/keys/keyring.ts'
 import { jsonWebKeySet, noteVerifierKey, published } from '../../../service/keys/publication.ts'
 import { revokeKey, rotateKey, rotateWhenDue } from '../../../service/keys/rotation.ts'
-import { readServiceKey } from '../../../service/keys/service-key.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { createTokenIssuer } from '../../../service/sessions/tokens.ts'

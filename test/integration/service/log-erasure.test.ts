@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, it } from 'vitest'
 import { erase } from '../../../service/cli/commands/audit/erase.ts'
-import { readOperatorPaths } from '../../../service/config/operator-paths.ts'
+import { readOperatorPaths } from '../../../service/config/environment.ts'
 import { openKeyring } from '../../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import type { Store } from '../../../service/store/store.ts'
@@ -87,7 +87,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     await expect(miniseal('--why', 'x')).rejects.toThrow(/USER is missing/)
   })
 
-  it('leaves the leaves as they are, and nothing that opens or that is found by the person', async () => {
+  it('an erasure keeps the leaves and leaves nothing that decrypts or is found by the user', async () => {
     const tag = await userBlindIndex(session.user)
     expect(await inStore((store) => store.hasEntriesWith(tag))).toBe(true)
     const before = await readLog(service.environment)

@@ -48,7 +48,11 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
         return { status: 200, fields: forged, content: new Uint8Array(0) }
       },
     }
-    service = await startTestService({ environment: database.environment, backend })
+    service = await startTestService({
+      environment: database.environment,
+      backend,
+      statementTimeout: 500,
+    })
     session = await logIn(service)
   })
 
@@ -60,7 +64,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
   const pay = (key: string) => session.send({ method: 'POST', path: '/pay', body: {}, key })
   const unavailable = { kind: 'sealed', status: 503, json: { code: 'unavailable', retryable: true } }
 
-  it('has no unsafe request run, and tells the gap with the first that runs again', async () => {
+  it('the service executes no unsafe request while the log cannot be written, and records the gap with the next one', async () => {
     await disturb(service, 'alter table tlog_intents rename to gone')
     for (const key of ['one', 'two']) expect(await pay(key)).toMatchObject(unavailable)
     expect(seen).toEqual([])
@@ -76,7 +80,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(Number(to)).toBeLessThanOrEqual(gaps[0]?.leaf.at ?? 0)
   })
 
-  it('releases no answer to a safe request', async () => {
+  it('the service sends no response to a safe request that cannot be logged', async () => {
     await disturb(service, 'alter table tlog_pending rename to gone')
     const heard = await session.send({ path: '/read' })
     expect(heard).toMatchObject(unavailable)
@@ -127,7 +131,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect((await session.send({ ...careful, key: 'next' })).json).toHaveProperty('challenge')
   })
 
-  it('lets no backend name a leaf', async () => {
+  it('the service removes the receipt field from the response of a backend', async () => {
     const heard = await pay('forged')
     expect(heard.status).toBe(200)
     const fields = heard.fields.filter(([name]) => name === 'miniseal-receipt')
@@ -135,7 +139,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(fields[0]?.[1]).toMatch(/^:[A-Za-z0-9+/]{43}=:$/)
   })
 
-  it('has nobody signed in', async () => {
+  it('the service accepts no login that cannot be logged', async () => {
     const prepared = await prepareLogin(service)
     await disturb(service, 'alter table tlog_pending rename to gone')
     expect(await send(service, prepared)).toMatchObject(unavailable)

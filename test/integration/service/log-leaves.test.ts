@@ -210,7 +210,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(sub).toMatchObject({ acr: 'soter', soter_counter: JSON.parse(result.resultJSON).counter })
   })
 
-  it('holds no body, code, openid, session key, phone number or key; a token only where the device has signed it', async () => {
+  it('the log contains no body, code, openid, session key, phone number or key, and a token only in signed text', async () => {
     const canary = 'body-canary-93f1'
     const code = await service.code(openid)
     const device = newDevice()
@@ -237,7 +237,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     }
   })
 
-  it('says nothing about a person in the leaf itself', async () => {
+  it('a leaf contains no personal data', async () => {
     for (const { row, leaf } of await readLog(service.environment)) {
       // The origin of a log is the service's own address.
       if (leaf.kind === 'log-started') continue

@@ -73,7 +73,7 @@ it('the log records when a key was made and when the old one ends', async () => 
   expect(changes[0]?.kid).not.toBe(changes[1]?.kid)
 })
 
-it('a flood of refusals is logged in part singly and otherwise in one leaf for each code, and none is lost', async () => {
+it('the service logs a flood of refusals individually up to a limit, and counts the others by code', async () => {
   const count = 120
   for (let i = 0; i < count; i += 20) {
     await Promise.all(Array.from({ length: 20 }, () => post(service, random(64))))

@@ -16,7 +16,7 @@ async function factsOfReads(): Promise<readonly unknown[]> {
   return reads.map(({ leaf, groups }) => ({ ...leaf.facts, ...groups.net }))
 }
 
-it('writes into the log that an auditor reads entries, before they are served: once a minute for each', async () => {
+it('the service logs that an auditor reads entries before it serves them, once a minute for each auditor', async () => {
   const bob = await newAuditor(service, 'bob', 'reader')
   const read = (): Promise<Response> => get('/log/tile/entries/000.p/1', { authorization: `Bearer ${bob}` })
   const ofBob = async (): Promise<readonly unknown[]> =>
@@ -31,7 +31,7 @@ it('writes into the log that an auditor reads entries, before they are served: o
   expect(await ofBob()).toEqual([told])
 })
 
-it('serves no entries where that cannot be written, and tells of the next ones', async () => {
+it('the service serves no entries if the access cannot be logged, and logs the next access', async () => {
   const eve = await newAuditor(service, 'eve', 'reader')
   const read = (): Promise<Response> => get('/log/tile/entries/000.p/1', { authorization: `Bearer ${eve}` })
   const refuse = `create trigger no_leaf before insert on tlog_pending begin select raise(abort, 'no'); end`

@@ -67,7 +67,7 @@ afterAll(async () => {
 const command = (...args: string[]): Promise<Finished> =>
   runMiniseal(['audit', ...args], environment).finished
 
-it('refuses every request that may have an effect, and nothing happens', async () => {
+it('the service refuses every unsafe request without any effect', async () => {
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
     const heard = await session.send({ method, path: '/transfers', body: {} }, service)
     expect(heard).toMatchObject({ kind: 'sealed', status: 503, json: { code: 'unavailable', step: 'claim' } })
@@ -77,7 +77,7 @@ it('refuses every request that may have an effect, and nothing happens', async (
   expect(effects).toEqual([])
 })
 
-it('refuses logins before WeChat is asked', async () => {
+it('the service refuses logins before it calls WeChat', async () => {
   const heard = await send(service, await prepareLogin(service))
   expect(heard).toMatchObject({ kind: 'sealed', status: 503, json: { code: 'unavailable' } })
 })

@@ -97,7 +97,7 @@ it('serves the tiles and entries of the tree, whole and in part, and nothing bey
   }
 })
 
-it('serves entries to auditors alone', async () => {
+it('the service serves entries only to auditors', async () => {
   const path = '/log/tile/entries/000.p/1'
   for (const headers of [
     {},

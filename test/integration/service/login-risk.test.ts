@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { shortenDeadlines } from '../../support/clock.ts'
 import { confirmation, withStepUp } from '../../support/confirmation.ts'
 import { ownService } from '../../support/hooks.ts'
 import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
@@ -142,7 +143,9 @@ describe('a rank that WeChat does not give', () => {
   it('counts as unavailable at the deadline of 3 s', async () => {
     await start(policy)
     await service.sandbox('/sandbox/faults', { path: api, delay_ms: 8_000 })
+    const timeout = shortenDeadlines(4)
     await logIn(service, { openid: 'u' })
+    expect(timeout).toHaveBeenCalledWith(3_000)
     expect(lastLogin()).toMatchObject({ risk: 'unavailable' })
   })
 

@@ -1,6 +1,6 @@
 /** Limits of pushes, per key and per address, over real HTTP. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
+import { advanceDate } from '../../support/clock.ts'
 import { newBackend, type PushBackend, type PushParts, signedPush } from '../../support/push-request.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
@@ -60,7 +60,7 @@ it('a push over the limit uses up neither nonce nor Idempotency-Key', async () =
   expect((await post(signed(orders))).status).toBe(201)
   const refused = await post(request)
   expect(refused.json.code).toBe('rate_limited')
-  await sleep(Number(refused.headers.get('retry-after')) * 1_000 + 50)
+  advanceDate(Number(refused.headers.get('retry-after')) * 1_000)
   expect((await post(request)).status).toBe(201)
 })
 

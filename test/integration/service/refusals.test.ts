@@ -5,6 +5,7 @@ import type { ProtocolCode } from '../../../crypto/errors.ts'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { problemRow } from '../../../service/problems/catalogue.ts'
+import { shortenDeadlines } from '../../support/clock.ts'
 import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
 import type { LoginParts, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
@@ -183,7 +184,7 @@ it('a token expires after ten minutes, and the renewal still accepts it', async 
   expect((await old.send({ token: renewed.json.access_token })).status).toBe(200)
 })
 
-it('a session ends after two hours, whatever its token', async () => {
+it('a session ends after two hours, with any token', async () => {
   const own = await ownService()
   const old = await logIn(own)
   own.advanceClock(7_201)
@@ -198,7 +199,7 @@ it('a session ends at logout, at once', async () => {
   expectProblem(await own.send(), 'session_ended', 401, 'claim')
 })
 
-it('another device of the same user can end a session, and no other user can', async () => {
+it('a session is revoked by another device of its user, and by no other user', async () => {
   const openid = 'openid-revoking'
   const phone = await logIn(service, { openid })
   const tablet = await logIn(service, { openid })
@@ -220,7 +221,7 @@ const refuse = async (parts: LoginParts): Promise<ReceivedReply> => {
 }
 const login = { kty: 'OKP', crv: 'Ed25519' }
 
-it('a login is refused with a code that WeChat does not know: login_code_invalid', async () => {
+it('a login is refused with an unknown login code: login_code_invalid', async () => {
   expectProblem(await refuse({ code: 'never-issued' }), 'login_code_invalid', 401, 'login')
 })
 
@@ -262,6 +263,7 @@ it.each([
     await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', ...fault })
     const before = await sandboxCalls(service, 'sns/jscode2session')
     const code = await service.code()
+    shortenDeadlines(10)
     expectProblem(await refuse({ code }), 'wechat_unavailable', 503, 'login')
     expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before + 1)
     expectProblem(await refuse({ code }), 'login_code_used', 401, 'claim')

@@ -74,7 +74,7 @@ it('an invalid confirmation does not reach the handler', async () => {
   expect(seen).toEqual(['session'])
 })
 
-it('a challenge is used up also when the handler then did nothing', async () => {
+it('a challenge is consumed even if the handler then has no effect', async () => {
   // A safe request: with a key, the stored refusal would be repeated.
   const parts = await confirmed({ path: '/careful?once' })
   afterwards = () => {

@@ -40,7 +40,7 @@ describe('durability on SQLite', () => {
 
   beforeEach(async () => {
     database = await createSqlite()
-    store = await openSqliteStore(database.path, { busyTimeout: 50 })
+    store = await openSqliteStore(database.path, { statementTimeout: 50 })
   })
 
   afterEach(async () => {

@@ -213,7 +213,7 @@ describeOnBothEngines('events', (create) => {
     heard.length = 0
     heardThere.length = 0
     await commit(pushEvent(3))
-    await sleep(1_500)
+    await sleep(400)
     expect([...heard, ...heardThere]).toEqual([])
   })
 

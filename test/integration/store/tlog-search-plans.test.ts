@@ -9,7 +9,7 @@ import { openStore } from '../../../service/store/open-store.ts'
 import * as postgresSchema from '../../../service/store/postgres/schema.ts'
 import * as sqliteSchema from '../../../service/store/sqlite/schema.ts'
 import type { LogSearch, SearchReads } from '../../../service/store/tlog-search.ts'
-import { prepareSearchReads } from '../../../service/store/tlog-search.ts'
+import { prepareReads } from '../../../service/store/tlog-search.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 
 const entries = 50_000
@@ -121,7 +121,7 @@ function observe({ location }: TestDatabase): Planned {
     const connection = new Database(location.path)
     const queries = drizzleSqlite(connection, { logger }) as unknown as Queries
     return {
-      searching: prepareSearchReads({ ...engine, queries, tables: sqliteSchema }),
+      searching: prepareReads({ ...engine, queries, tables: sqliteSchema }),
       plans: async () =>
         take().map(({ query, params }) => {
           const rows = connection
@@ -134,7 +134,7 @@ function observe({ location }: TestDatabase): Planned {
   }
   const pool = new Pool({ connectionString: location.url, max: 1 })
   return {
-    searching: prepareSearchReads({
+    searching: prepareReads({
       ...engine,
       queries: drizzlePostgres(pool, { logger }),
       tables: postgresSchema,

@@ -137,7 +137,7 @@ it('holds, step by step, in English and in Chinese', async () => {
   expect(chinese.out).toContain('证据成立。')
 })
 
-it('holds no byte of anybody else, and of the entry only what was chosen', async () => {
+it('evidence contains no data of other users, and only the chosen groups of the entry', async () => {
   for (const args of [[], all, ['--groups', ''], ['--groups', 'core,net,pay,sig,sub']]) {
     const { files } = readBundle(new Uint8Array(readFileSync(await make('canary.zip', ...args))))
     const text = [...files]
@@ -160,7 +160,7 @@ it('tells of every bundle that was made, in the log itself', async () => {
   expect(decodeUtf8(staged.at(-1)?.leaf ?? new Uint8Array(0))).toContain('"k":"audit-exported"')
 })
 
-it('does not hold under another key than the one known from elsewhere', async () => {
+it('evidence is invalid under another key than the trusted one', async () => {
   const file = await make('key.zip')
   const { publicKey } = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(9))
   const vkey = encodeVerifierKey(sodiumPrimitives, { kind: 'ed25519', name: logOrigin, publicKey })
@@ -216,7 +216,7 @@ it('does not hold with another file than the manifest has', async () => {
   )
 })
 
-it('does not hold with a group, a salt, a leaf, a proof or a signature of something else', async () => {
+it('evidence is invalid with a group, salt, leaf, proof or signature of another entry', async () => {
   const file = await make('forged.zip', ...all)
   const { files } = readBundle(new Uint8Array(readFileSync(file)))
   const replaced =
@@ -274,7 +274,7 @@ function outsideVerdict(entry: MadeEntry): string {
   return stdout === '' ? stderr : stdout
 }
 
-it('is confirmed by openssl and by a page of Python', async () => {
+it('evidence is verified by openssl and by a page of Python', async () => {
   const { files } = readBundle(new Uint8Array(readFileSync(await make('outside.zip', ...all))))
   const folder = path('outside')
   for (const [name, bytes] of files) {
@@ -367,7 +367,7 @@ it.each<[string, string, () => MadeEntry]>([
   ],
   ['a text in another order', 'signature: ', () => signedAs(/^("@method".*\n)("@authority".*\n)/, '$2$1')],
   ['a text with a component twice', 'signature: ', () => signedAs(/^(.*\n)/, '$1$1')],
-])('does not hold for an entry that says %s than was signed', async (_what, fault, entry) => {
+])('evidence is invalid for an entry with %s than was signed', async (_what, fault, entry) => {
   expect(await faultOf(entry())).toContain(fault)
 })
 
@@ -396,7 +396,7 @@ async function twoBundles(): Promise<readonly [file: string, mine: ReadBundle, t
   return [file, read(file), read(out)]
 }
 
-it('does not hold with any file of it exchanged or changed, whatever the manifest says', async () => {
+it('evidence is invalid if any of its files is exchanged or changed, even if the manifest matches', async () => {
   const [file, mine, theirs] = await twoBundles()
   const judged = async (change: (files: Map<string, Uint8Array>) => void): Promise<number> =>
     (await check(forge(file, 'member.zip', change), '--vkey', log.vkey)).code
@@ -408,7 +408,7 @@ it('does not hold with any file of it exchanged or changed, whatever the manifes
   }
 })
 
-it('is not read where two files have one name: others might show the one that was not checked', async () => {
+it('evidence is rejected if two files have the same name, because another program may read the other one', async () => {
   const [file, , theirs] = await twoBundles()
   const leaf = theirs.files.get('leaf.json') ?? new Uint8Array(0)
   for (const first of [true, false]) {

@@ -1,9 +1,12 @@
-/** Whatever byte of a log is flipped, `audit verify` finds it. */
+/** `audit verify` finds any flipped byte of a log. */
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { verify } from '../../../service/cli/commands/audit/verify.ts'
-import { runCommand } from '../../support/command.ts'
+import { type VerifySources, verifyStore } from '../../../service/cli/fsck-database.ts'
+import { readOperatorPaths } from '../../../service/config/environment.ts'
+import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
+import { readPinnedCheckpoints } from '../../../service/tlog/fsck/claims.ts'
+import type { Findings } from '../../../service/tlog/fsck/findings.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
 import { requests, startLog } from '../../support/written-log.ts'
 import { createSqlite } from '../store/engines.ts'
@@ -19,6 +22,7 @@ interface Cell {
 let log: WrittenLog
 let beside: Database.Database
 let cells: readonly Cell[]
+let sources: VerifySources
 
 const columns = [
   ['tlog_entries', 'leaf'],
@@ -47,6 +51,9 @@ beforeAll(async () => {
   await log.sign()
   await log.append(requests(250, 30))
   await log.sign()
+  const { dataFolder, masterKeys = [] } = readOperatorPaths(log.environment)
+  const pinned = await readPinnedCheckpoints(dataFolder)
+  sources = { dataFolder, wrapper: createSecretWrapper(masterKeys), pinned }
   beside = new Database(path)
   cells = columns.flatMap(([table, column]) => {
     const rows = beside
@@ -68,8 +75,15 @@ const write = ({ table, column, rowid, isText }: Cell, value: Buffer): void => {
   statement.run(isText ? value.toString('latin1') : value, rowid)
 }
 
-it('finds any flipped bit of any entry, tile or checkpoint, and of what entries are found by', {
-  timeout: 120_000,
+/** `audit verify` on the open database: opening it takes as long as verifying this log. */
+async function verify(): Promise<Findings> {
+  const options = { isIncremental: false, checkpoints: [], vkeys: [] }
+  const terminal = { environment: log.environment, isInteractive: false, out: () => {}, err: () => {} }
+  return (await verifyStore(log.store, sources, options, terminal)).findings
+}
+
+it('audit verify finds any flipped bit of an entry, a tile, a checkpoint, a root or a blind index', {
+  timeout: 60_000,
 }, async () => {
   const damage = fc.record({
     column: fc.constantFrom(...columns),
@@ -89,13 +103,13 @@ it('finds any flipped bit of any entry, tile or checkpoint, and of what entries 
       const flipped = Buffer.from(before)
       flipped[at] = (flipped[at] ?? 0) ^ (1 << bit)
       write(cell, flipped)
-      const { code, out } = await runCommand(verify, [], log.environment)
+      const { count } = await verify()
       beside
         .prepare(`update ${table} set ${column} = ? where rowid = ?`)
         .run(cell.isText ? cell.value.toString('utf8') : cell.value, cell.rowid)
-      expect({ code, out }).toMatchObject({ code: 1, out: expect.stringContaining('FAILED') })
+      expect(count).toBeGreaterThan(0)
     }),
-    { numRuns: Number(process.env.MINISEAL_DAMAGES ?? 25) },
+    { numRuns: 80 },
   )
-  expect((await runCommand(verify, [], log.environment)).code).toBe(0)
+  expect((await verify()).reported).toEqual([])
 })

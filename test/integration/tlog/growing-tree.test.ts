@@ -28,7 +28,7 @@ it('has the root of every size, and the tiles of every level', () => {
 })
 
 it('goes on from the tiles that an older tree ended in', () => {
-  for (const size of [1, 255, 256, 300, 65_536, 65_600]) {
+  for (const size of [1, 255, 256, 300, 65_600]) {
     const plain = plainTiles(leaves.slice(0, size))
     const edge = [0, 1, 2].map((level) => {
       const width = Math.floor(size / 256 ** level) % 256

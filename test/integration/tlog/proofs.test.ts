@@ -12,6 +12,15 @@ const hashNode = (left: Uint8Array, right: Uint8Array) => hashNodeWith(sodiumPri
 const leaves = Array.from({ length: 700 }, (_, i) => Uint8Array.of(i % 256, i >> 8, 7))
 const hashes = leaves.map(leafHash)
 
+const roots = new Map<number, Uint8Array>()
+
+/** The root of the first `size` leaves. */
+function rootOf(size: number): Uint8Array {
+  const root = roots.get(size) ?? plainRoot(hashes.slice(0, size))
+  roots.set(size, root)
+  return root
+}
+
 const tilesOf = (size: number) => {
   const tiles = plainTiles(hashes.slice(0, size))
   return async (level: number, index: number, width: number) => {
@@ -61,15 +70,17 @@ it('grows to the same tree in pieces of any size', () => {
         tiles.set(name, tile)
       }
       state = { ...state, size: state.size + added.length, root: growth.root }
-      if (step > 1) expect(state.root).toEqual(plainRoot(hashes.slice(0, state.size)))
+      if (step > 1) expect(state.root).toEqual(rootOf(state.size))
     }
-    expect(state.root).toEqual(plainRoot(hashes.slice(0, 600)))
-    for (const [name, tile] of plainTiles(hashes.slice(0, 600))) expect(tiles.get(name)?.hashes).toEqual(tile)
+    expect(state.root).toEqual(rootOf(600))
+    for (const [name, tile] of plainTiles(hashes.slice(0, 600))) {
+      expect(Buffer.from(tile).equals(tiles.get(name)?.hashes ?? tile.slice(1))).toBe(true)
+    }
   }
 })
 
 it('does not grow a tree whose tiles, root or leaves were changed', () => {
-  const state = { log: 0, origin: 'o', size: 2, root: plainRoot(hashes.slice(0, 2)) }
+  const state = { log: 0, origin: 'o', size: 2, root: rootOf(2) }
   const edge = [
     { log: 0, level: 0, index: 0, hashes: plainTiles(hashes.slice(0, 2)).get('0/0') ?? new Uint8Array(0) },
   ]
@@ -97,7 +108,7 @@ it('proves every leaf of small trees, and chosen ones of larger ones', async () 
   const sizes = [...Array.from({ length: 20 }, (_, i) => i + 1), 255, 256, 257, 511, 513, 700]
   for (const size of sizes) {
     const tiles = tilesOf(size)
-    const root = plainRoot(hashes.slice(0, size))
+    const root = rootOf(size)
     expect(await treeRoot(tiles, size)).toEqual(root)
     const positions =
       size <= 20 ? Array.from({ length: size }, (_, i) => i) : [0, 1, 254, Math.min(size, 256) - 1, size - 1]
@@ -113,7 +124,7 @@ it('proves that a tree is the beginning of another, and of no other', async () =
   const sizes = [...Array.from({ length: 18 }, (_, i) => i), 255, 256, 257, 512, 600]
   for (const to of sizes) {
     const tiles = tilesOf(to)
-    const head = (size: number) => ({ size, root: plainRoot(hashes.slice(0, size)) })
+    const head = (size: number) => ({ size, root: rootOf(size) })
     for (const from of sizes.filter((size) => size <= to)) {
       const proof = await consistencyProof(tiles, from, to)
       expect(isConsistent(head(from), head(to), proof)).toBe(true)

@@ -1,8 +1,7 @@
 /** When checkpoints are signed, with which keys, and in which order they become known. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
-import { openKeyring } from '../../../service/keys/keyring.ts'
-import { makeServiceKey } from '../../../service/keys/service-key.ts'
+import { makeServiceKey, openKeyring } from '../../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import type { LogEvent, LogPaths } from '../../../service/tlog/log-health.ts'
 import { createPublisher, type Publisher } from '../../../service/tlog/publisher.ts'

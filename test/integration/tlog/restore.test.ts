@@ -99,13 +99,13 @@ it('refuses a database that is behind the anchor, and neither signs nor sequence
   await expectRefused(log, 'database-behind')
   await appendPending(log.paths.store, pendingEntry(freshSeed()))
   log.log.gate.notify()
-  await sleep(1_300)
+  await sleep(200)
   expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, pending: 1 })
   await close(log)
   await expectRefused(await open(), 'database-behind')
 })
 
-it('refuses a database that has got other leaves since, as many or more', async () => {
+it('the service refuses a restored database that has since grown to the same or a larger size with other leaves', async () => {
   await add(3)
   backUp()
   await add(2)
@@ -130,7 +130,7 @@ it('refuses a database that has got other leaves since, as many or more', async 
   elsewhere.remove()
 })
 
-it('notices a database that is put back while it runs', async () => {
+it('the service detects a database that is replaced with an old copy while the service runs', async () => {
   await add(3)
   const log = await open()
   await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
@@ -156,7 +156,7 @@ it('refuses an empty database under the name of a log that was signed', async ()
   expect(await log.paths.store.findLogState()).toBeUndefined()
 })
 
-it('refuses a tree, a checkpoint or an anchor that was changed', async () => {
+it('the service refuses a changed tree, checkpoint or pinned checkpoint', async () => {
   await add(5)
   const changes: readonly (readonly [string, Refusal])[] = [
     ['update tlog_tiles set hashes = zeroblob(192)', 'tree-damaged'],
@@ -286,7 +286,7 @@ it('leaves no leaf of the old log unsigned when one comes in between', async () 
   await paths.store.close()
 })
 
-it('refuses without an anchor, until an operator says that the database is the right one', async () => {
+it('the service refuses to open a log without a pinned checkpoint until an operator trusts the database', async () => {
   await add(3)
   const fresh = newMachine()
   const log = await open(fresh.folder)
@@ -328,7 +328,7 @@ it('gets no anchor from a process that has none either', async () => {
   const [one, two] = [newMachine(), newMachine()]
   const logs = await Promise.all([open(one.folder), open(two.folder)])
   for (const log of logs) await expectRefused(log, 'pinned-checkpoint-missing')
-  await sleep(1_200)
+  await sleep(200)
   for (const log of logs) await expectRefused(log, 'pinned-checkpoint-missing')
   await Promise.all(logs.map(close))
   one.remove()

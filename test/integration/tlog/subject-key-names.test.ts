@@ -5,7 +5,7 @@ import { createBlindIndex } from '../../../service/tlog/blind-index.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { startTestService } from '../../support/service.ts'
 
-it('names a person by 16 bytes, and what need not be told apart for certain by 8', () => {
+it('a user’s key name has 16 bytes, and other blind indexes have 8', () => {
   const blindIndexOf = createBlindIndex(new Uint8Array(32).fill(1))
   const lengths = (['user', 'device', 'ip', 'path', 'area'] as const).map(
     (name) => blindIndexOf(name, 'x').length,
@@ -13,7 +13,7 @@ it('names a person by 16 bytes, and what need not be told apart for certain by 8
   expect(lengths).toEqual([16, 8, 8, 8, 8])
 })
 
-it('keeps each key and each entry of a person under the whole name', async () => {
+it('stores each key and entry of a user under the whole name', async () => {
   const service = await startTestService()
   try {
     for (const openid of ['one', 'another']) await logIn(service, { openid })

@@ -1,11 +1,11 @@
 /** The log of a running service, checked beside it and over HTTP. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { exportCommand } from '../../../service/cli/commands/audit/export.ts'
 import { verify } from '../../../service/cli/commands/audit/verify.ts'
 import { auditor } from '../../../service/cli/commands/auditor.ts'
 import { call } from '../../../service/cli/commands/call.ts'
 import { keys } from '../../../service/cli/commands/keys.ts'
+import { isSettled } from '../../support/audit-traffic.ts'
 import { runCommand } from '../../support/command.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
@@ -30,7 +30,7 @@ const transfer = () => {
 
 it('holds while requests come in, and from outside with the published key and a token', async () => {
   expect((await transfer()).code).toBe(0)
-  await sleep(1_500) // a checkpoint is signed at most once a second
+  await isSettled(service)
   const beside = await runCommand(verify, ['--json'], service.environment)
   const result = JSON.parse(beside.out)
   expect(result).toMatchObject({ ok: true, findings: [], checked: { keys: 'master-key' } })
@@ -46,7 +46,7 @@ it('holds while requests come in, and from outside with the published key and a 
 it('exports what was done, and the log still holds with the entry that tells of it', async () => {
   const rows = await runCommand(exportCommand, ['--format', 'jsonl'], service.environment)
   expect(rows.out).toContain('"kind":"log-started"')
-  await sleep(1_500)
+  await isSettled(service)
   const told = await runCommand(
     exportCommand,
     ['--format', 'jsonl', '--kind', 'audit-exported'],

@@ -117,7 +117,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(findings).toContainEqual('entry-changed log 0, entry 21')
   })
 
-  it('names two adjacent deletions as two', async () => {
+  it('verify reports two adjacent deletions as two', async () => {
     await sql('delete from tlog_entries where global_index in (50, 51)')
     const { findings } = await check()
     expect(findings).toContainEqual({
@@ -128,7 +128,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(findings.filter(({ code }) => code === 'checkpoint-inconsistent')).toEqual([])
   })
 
-  it('finds a tail that was cut off, even where state and checkpoints were cut with it', async () => {
+  it('verify finds a truncated log, even if its state and checkpoints were truncated too', async () => {
     await sql('delete from tlog_entries where global_index >= 300')
     expect(await found()).toContainEqual('entry-missing log 0, entries 300 to 310')
     // As if the last batch had never been.
@@ -211,7 +211,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(findings).toContainEqual('detail-changed log 0, entry 30')
   })
 
-  it('finds a detail that was edited, exchanged, or sealed anew with other contents', async () => {
+  it('verify finds a detail that was edited, exchanged, or encrypted again with other contents', async () => {
     const [a, b] = [await log.store.findLogEntry(33), await log.store.findLogEntry(36)]
     const sealed = a?.detail ?? Uint8Array.of()
     await sql(`update tlog_entries set detail = ${bytes(flip(sealed, 60))} where global_index = 33`)
@@ -220,7 +220,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(await found()).toEqual(['detail-changed log 0, entry 33'])
   })
 
-  it('finds a detail that is gone before its time, unless an entry tells of an erasure', async () => {
+  it('verify finds a detail that was deleted before its retention ended, unless there is an erasure entry', async () => {
     const none =
       'detail = null, user_blind_index = null, device_blind_index = null, ip_blind_index = null, path_blind_index = null, area_blind_index = null'
     await sql(`update tlog_entries set ${none} where global_index in (40, 43)`)
@@ -257,7 +257,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(await found()).toContainEqual('log-missing pay.example.com/audit/2025')
   })
 
-  it('finds a checkpoint that a witness kept and the log no longer contains', async () => {
+  it('verify finds that a checkpoint of a witness is no longer in the log', async () => {
     const file = join(log.folder, 'kept.checkpoint')
     writeFileSync(file, first)
     expect(await found(['--checkpoint', file])).toEqual([])

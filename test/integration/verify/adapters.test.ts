@@ -1,6 +1,8 @@
 /** The adapters of `miniseal-verify` in real frameworks, over real HTTP, behind a real gateway. */
+import crypto from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { syncBuiltinESMExports } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AdapterOptions } from '../../../packages/verify/adapters/adapter.ts'
@@ -113,6 +115,26 @@ describe.each(frameworks)('the adapter for $name', ({ name, start, startAfterPar
       401,
       'signature_invalid',
     ])
+  })
+
+  it('imports the keys of the service once, and the key of the device for each request', async () => {
+    await use(start)
+    const orders = [order(name), order(name), order(name)]
+    const { createPublicKey } = crypto
+    let imports = 0
+    const counting = (key: crypto.PublicKeyInput): crypto.KeyObject => {
+      imports += 1
+      return createPublicKey(key)
+    }
+    Object.assign(crypto, { createPublicKey: counting })
+    syncBuiltinESMExports()
+    try {
+      for (const each of orders) expect((await send(name, each)).status).toBeLessThan(300)
+    } finally {
+      Object.assign(crypto, { createPublicKey })
+      syncBuiltinESMExports()
+    }
+    expect(imports).toBe(orders.length)
   })
 
   it('refuses a body that is over maxBody with 413', async () => {

@@ -88,7 +88,7 @@ describe('a witness that follows a log', () => {
     writeLog(log.path, 300)
   })
 
-  it('reports a log that went back, and goes on when it is there again', async () => {
+  it('a witness reports a log that was rolled back, and continues when it has grown again', async () => {
     checkpoint = notes.get(300)
     await untilSeen(300)
     checkpoint = notes.get(1)

@@ -27,7 +27,7 @@ beforeEach(() => {
 afterEach(() => folder.remove())
 
 describe('a witness', () => {
-  it('remembers after a restart', async () => {
+  it('a witness remembers checkpoints after a restart', async () => {
     const first = await startAskedWitness({ database })
     await first.ask(0, 7)
     await first.stop()
@@ -79,7 +79,7 @@ describe('a witness', () => {
 })
 
 describe('the memory of a witness', () => {
-  it('never lets a log become smaller, whoever decides', () => {
+  it('a witness rejects a smaller checkpoint, whatever the caller decides', () => {
     const store = openWitnessStore(database)
     store.update(origin, () => checkpointOf(7))
     expect(() => store.update(origin, () => checkpointOf(5))).toThrow(/smaller/)

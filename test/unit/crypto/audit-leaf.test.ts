@@ -51,88 +51,84 @@ const anyLeaf = fc.record(
   { requiredKeys: ['id', 'kind', 'result', 'retention', 'at'] },
 )
 
-describe('a leaf', () => {
-  it('is JSON as RFC 8785 writes it', () => {
-    expect(textOf(plain)).toBe(
-      `{"id":"${plain.id}","k":"request","r":"ok","rc":"1y","ts":1764000000123,"v":1}`,
-    )
-    const b64 = (name: string) => Buffer.from(fixed(name)).toString('base64')
-    expect(textOf(full)).toBe(
-      `{"app":"wx0123456789abcdef","c":{"core":"${b64('core')}","net":"${b64('net')}","pay":"${b64('pay')}","sig":"${b64('sig')}","sub":"${b64('sub')}"},"id":"${plain.id}","k":"request","r":"ok","rc":"1y","ts":1764000000123,"v":1,"x":{"from":1,"n":17,"to":3}}`,
-    )
-  })
-
-  it('is read as it was written', () => {
-    fc.assert(
-      fc.property(anyLeaf, (leaf) => {
-        const bytes = encodeLeaf(leaf)
-        expect(parseLeaf(bytes)).toEqual(leaf)
-        expect(bytes.every((byte) => byte >= 0x20 && byte < 0x7f)).toBe(true)
-      }),
-    )
-  })
-
-  it('stands in the order of RFC 8785, whatever the order of its members here', () => {
-    fc.assert(
-      fc.property(anyLeaf, (leaf) => {
-        const parsed: unknown = JSON.parse(textOf(leaf))
-        expect(textOf(leaf)).toBe(sorted(parsed))
-      }),
-    )
-  })
-
-  it('after any flipped bit is another leaf, or none', () => {
-    const bytes = encodeLeaf(full)
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
-      const changed = flipped(bytes, Math.floor(bit / 8), bit % 8)
-      let leaf: AuditLeaf | undefined
-      try {
-        leaf = parseLeaf(changed)
-      } catch (error) {
-        expect(error, `bit ${bit}`).toBeInstanceOf(FormatError)
-      }
-      if (leaf === undefined) continue
-      expect(encodeLeaf(leaf)).toEqual(changed)
-      expect(leaf).not.toEqual(full)
-    }
-  })
-
-  it('that is not ASCII is refused', () => {
-    expect(() => parseLeaf(encodeUtf8(textOf(full).replace('"n":17', '"n":"\u5348"')))).toThrow(FormatError)
-  })
-
-  it('has at most 2048 bytes', () => {
-    const facts = (last: number) => ({
-      ...Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`a${i}`, 'x'.repeat(250)])),
-      z: 'y'.repeat(last),
-    })
-    const size = encodeLeaf({ ...plain, facts: facts(0) }).length
-    const longest = encodeLeaf({ ...plain, facts: facts(maxLeafLength - size) })
-    expect(longest).toHaveLength(maxLeafLength)
-    expect(parseLeaf(longest).facts?.z).toHaveLength(maxLeafLength - size)
-    expect(() => encodeLeaf({ ...plain, facts: facts(maxLeafLength - size + 1) })).toThrow(FormatError)
-    expect(() => parseLeaf(Uint8Array.of(...longest, 0x20))).toThrow(FormatError)
-  })
-
-  it('has at most 16 facts', () => {
-    const facts = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, i]))
-    expect(parseLeaf(encodeLeaf({ ...plain, facts: facts(16) })).facts).toEqual(facts(16))
-    expect(() => encodeLeaf({ ...plain, facts: facts(17) })).toThrow(FormatError)
-  })
-
-  it.each<[string, Partial<AuditLeaf>]>([
-    ['a time before 1970', { at: -1 }],
-    ['half a time', { at: 0.5 }],
-    ['a label that there is not', { commitments: { sub: fixed('c'), other: fixed('c') } as never }],
-    ['no commitment', { commitments: { sub: undefined } as never }],
-    ['a commitment of 31 bytes', { commitments: { sub: new Uint8Array(31) } }],
-  ])('is not written with %s', (_title, part) =>
-    expect(() => encodeLeaf({ ...plain, ...part })).toThrow(FormatError),
+it('a leaf is canonical JSON of RFC 8785', () => {
+  expect(textOf(plain)).toBe(`{"id":"${plain.id}","k":"request","r":"ok","rc":"1y","ts":1764000000123,"v":1}`)
+  const b64 = (name: string) => Buffer.from(fixed(name)).toString('base64')
+  expect(textOf(full)).toBe(
+    `{"app":"wx0123456789abcdef","c":{"core":"${b64('core')}","net":"${b64('net')}","pay":"${b64('pay')}","sig":"${b64('sig')}","sub":"${b64('sub')}"},"id":"${plain.id}","k":"request","r":"ok","rc":"1y","ts":1764000000123,"v":1,"x":{"from":1,"n":17,"to":3}}`,
   )
+})
 
-  it('may be of 1970', () => {
-    expect(encodeLeaf({ ...plain, at: 0 }).length).toBeGreaterThan(0)
+it('a leaf decodes to the encoded value', () => {
+  fc.assert(
+    fc.property(anyLeaf, (leaf) => {
+      const bytes = encodeLeaf(leaf)
+      expect(parseLeaf(bytes)).toEqual(leaf)
+      expect(bytes.every((byte) => byte >= 0x20 && byte < 0x7f)).toBe(true)
+    }),
+  )
+})
+
+it('a leaf has the member order of RFC 8785', () => {
+  fc.assert(
+    fc.property(anyLeaf, (leaf) => {
+      const parsed: unknown = JSON.parse(textOf(leaf))
+      expect(textOf(leaf)).toBe(sorted(parsed))
+    }),
+  )
+})
+
+it('a leaf with any bit flipped is refused or is another leaf', () => {
+  const bytes = encodeLeaf(full)
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const changed = flipped(bytes, Math.floor(bit / 8), bit % 8)
+    let leaf: AuditLeaf | undefined
+    try {
+      leaf = parseLeaf(changed)
+    } catch (error) {
+      expect(error, `bit ${bit}`).toBeInstanceOf(FormatError)
+    }
+    if (leaf === undefined) continue
+    expect(encodeLeaf(leaf)).toEqual(changed)
+    expect(leaf).not.toEqual(full)
+  }
+})
+
+it('a leaf that is not ASCII is refused', () => {
+  expect(() => parseLeaf(encodeUtf8(textOf(full).replace('"n":17', '"n":"\u5348"')))).toThrow(FormatError)
+})
+
+it('a leaf has at most 2048 bytes', () => {
+  const facts = (last: number) => ({
+    ...Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`a${i}`, 'x'.repeat(250)])),
+    z: 'y'.repeat(last),
   })
+  const size = encodeLeaf({ ...plain, facts: facts(0) }).length
+  const longest = encodeLeaf({ ...plain, facts: facts(maxLeafLength - size) })
+  expect(longest).toHaveLength(maxLeafLength)
+  expect(parseLeaf(longest).facts?.z).toHaveLength(maxLeafLength - size)
+  expect(() => encodeLeaf({ ...plain, facts: facts(maxLeafLength - size + 1) })).toThrow(FormatError)
+  expect(() => parseLeaf(Uint8Array.of(...longest, 0x20))).toThrow(FormatError)
+})
+
+it('a leaf has at most 16 facts', () => {
+  const facts = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, i]))
+  expect(parseLeaf(encodeLeaf({ ...plain, facts: facts(16) })).facts).toEqual(facts(16))
+  expect(() => encodeLeaf({ ...plain, facts: facts(17) })).toThrow(FormatError)
+})
+
+it.each<[string, Partial<AuditLeaf>]>([
+  ['a time before 1970', { at: -1 }],
+  ['half a time', { at: 0.5 }],
+  ['a label that there is not', { commitments: { sub: fixed('c'), other: fixed('c') } as never }],
+  ['no commitment', { commitments: { sub: undefined } as never }],
+  ['a commitment of 31 bytes', { commitments: { sub: new Uint8Array(31) } }],
+])('a leaf is not encoded with %s', (_title, part) =>
+  expect(() => encodeLeaf({ ...plain, ...part })).toThrow(FormatError),
+)
+
+it('a leaf may have the time 0', () => {
+  expect(encodeLeaf({ ...plain, at: 0 }).length).toBeGreaterThan(0)
 })
 
 /** RFC 8785 for what occurs in a leaf, written another way than the code under test. */
@@ -149,7 +145,7 @@ describe('a group', () => {
     { noNullPrototype: true },
   )
 
-  it('is read as it was written, in the order of RFC 8785', () => {
+  it('a group decodes to the encoded value and has the member order of RFC 8785', () => {
     fc.assert(
       fc.property(anyGroup, (group) => {
         expect(parseGroup(encodeGroup(group))).toEqual(group)
@@ -158,7 +154,7 @@ describe('a group', () => {
     )
   })
 
-  it('keeps any text, as it is', () => {
+  it('a group keeps any text unchanged', () => {
     const group = { agent: '\u5348 \u{1f600} "q" \\ \b\n \u2028 \u007f \u0000' }
     expect(decodeUtf8(encodeGroup(group))).toBe(
       '{"agent":"\u5348 \u{1f600} \\"q\\" \\\\ \\b\\n \u2028 \u007f \\u0000"}',
@@ -166,11 +162,11 @@ describe('a group', () => {
     expect(parseGroup(encodeGroup(group))).toEqual(group)
   })
 
-  it('with a lone surrogate is not written', () => {
+  it('a group with a lone surrogate is not encoded', () => {
     expect(() => encodeGroup({ a: 'x\ud800' })).toThrow(FormatError)
   })
 
-  it('has at most 65536 bytes', () => {
+  it('a group has at most 65536 bytes', () => {
     const overhead = encodeGroup({ a: '' }).length
     const longest = encodeGroup({ a: 'x'.repeat(maxGroupLength - overhead) })
     expect(parseGroup(longest).a).toHaveLength(maxGroupLength - overhead)
@@ -184,13 +180,13 @@ describe('a commitment', () => {
   const value = encodeGroup({ method: 'GET', path: '/wallet' })
   const leaf: AuditLeaf = { ...plain, commitments: { core: commitment(primitives, 'core', salt, value) } }
 
-  it('is SHA-256 of label, salt and value', () => {
+  it('a commitment is SHA-256 of label, salt and value', () => {
     expect(commitment(primitives, 'core', salt, value)).toEqual(
       sha256(encodeAscii('miniseal-audit/1\ncore\n'), salt, value),
     )
   })
 
-  it('does not open with another value, salt or label', () => {
+  it('a commitment does not open with another value, salt or label', () => {
     const judge = (...[label, key, bytes]: [(typeof groupLabels)[number], Uint8Array, Uint8Array]) =>
       reasonOf(() => verifyCommitment(primitives, leaf, label, key, bytes))
     for (let bit = 0; bit < value.length * 8; bit++)
@@ -202,14 +198,14 @@ describe('a commitment', () => {
     expect(reasonOf(() => verifyCommitment(primitives, moved, 'net', salt, value))).toBe('commitment_wrong')
   })
 
-  it('does not open when bytes move between salt and value', () => {
+  it('a commitment does not open when bytes move between salt and value', () => {
     const longer = Uint8Array.of(...salt.slice(31), ...value)
     expect(reasonOf(() => verifyCommitment(primitives, leaf, 'core', salt.slice(0, 31), longer))).toBe(
       'commitment_wrong',
     )
   })
 
-  it('is not made with a salt of another length', () => {
+  it('a commitment is not made with a salt of another length', () => {
     expect(() => commitment(primitives, 'core', salt.slice(1), value)).toThrow(FormatError)
   })
 })

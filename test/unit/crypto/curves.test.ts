@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Curves, Primitives } from '../../../crypto/primitives/primitives.ts'
 import { decodeHex, encodeHex } from '../../../crypto/text.ts'
 import { noBigIntPower } from '../../../miniprogram/build/no-bigint-power.ts'
-import { type BareContext, createBareContext } from '../../e2e/engines/bare-context.ts'
+import { type BareContext, createBareContext } from '../../support/bare-context.ts'
 import { signatures } from './primitives-vectors.ts'
 
 interface Bundle {
@@ -60,15 +60,15 @@ describe('the bundled curves', () => {
     code = await bundleCurves()
   })
 
-  test('are those of noble where the engine has BigInt', async () => {
+  test('the bundled curves are noble where the engine has BigInt', async () => {
     expect(await signWith(code, createBareContext())).toBe('noble')
   })
 
-  test('are those of tweetnacl where the engine has no BigInt', async () => {
+  test('the bundled curves are tweetnacl where the engine has no BigInt', async () => {
     expect(await signWith(code, createBareContext({ withoutBigInt: true }))).toBe('tweetnacl')
   })
 
-  test('do not touch BigInt before they are asked for', async () => {
+  test('the bundled curves do not use BigInt before loadCurves is called', async () => {
     const context = createBareContext()
     context.run(
       'globalThis.calls = 0; { const real = BigInt; BigInt = (value) => { calls += 1; return real(value) } }',
@@ -79,11 +79,11 @@ describe('the bundled curves', () => {
     expect(context.run('calls')).toBeGreaterThan(0)
   })
 
-  test("are still those of noble after WeChat's ES6 to ES5 step", async () => {
+  test("the bundled curves are noble after WeChat's ES6 to ES5 step", async () => {
     expect(await signWith(await throughWeChat(code), createBareContext())).toBe('noble')
   })
 
-  test('without the plugin noble fails to load after that step, and tweetnacl takes over', async () => {
+  test('the bundled curves are tweetnacl after WeChat’s ES6 to ES5 step without the plugin', async () => {
     const unprotected = await bundleCurves([])
     expect(await signWith(unprotected, createBareContext())).toBe('noble')
     expect(await signWith(await throughWeChat(unprotected), createBareContext())).toBe('tweetnacl')

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import {
   FormatError,
   LogError,
@@ -12,36 +12,32 @@ const fail = (error: Error) => () => {
   throw error
 }
 
-it('errors are named after their classes, as lines of a log show them', () => {
+it('errors have the names of their classes', () => {
   expect(malformed.name).toBe('FormatError')
   expect(new ProtocolError('replayed', 'seen').name).toBe('ProtocolError')
   expect(new LogError('signature_wrong', 'wrong').name).toBe('LogError')
 })
 
-describe('refuseFormat', () => {
-  it('gives a code to what a parser refuses', () => {
-    const refused = new ProtocolError('malformed_frame', 'not a key', malformed)
-    expect(() => refuseFormat('malformed_frame', fail(malformed))).toThrow(refused)
-  })
-
-  it.each([new TypeError('a mistake of ours'), new ProtocolError('replayed', 'seen')])(
-    'lets %s pass as it is',
-    (error) => {
-      expect(() => refuseFormat('malformed_frame', fail(error))).toThrow(error)
-    },
-  )
+it('refuseFormat converts a FormatError to a ProtocolError with a code', () => {
+  const refused = new ProtocolError('malformed_frame', 'not a key', malformed)
+  expect(() => refuseFormat('malformed_frame', fail(malformed))).toThrow(refused)
 })
 
-describe('refuseLogFormat', () => {
-  it('gives a reason to what a parser refuses', () => {
-    const refused = new LogError('signature_wrong', 'not a key', malformed)
-    expect(() => refuseLogFormat('signature_wrong', fail(malformed))).toThrow(refused)
-  })
+it.each([new TypeError('a mistake of ours'), new ProtocolError('replayed', 'seen')])(
+  'refuseFormat lets %s pass as it is',
+  (error) => {
+    expect(() => refuseFormat('malformed_frame', fail(error))).toThrow(error)
+  },
+)
 
-  it.each([new TypeError('a mistake of ours'), new LogError('quorum_missing', 'none')])(
-    'lets %s pass as it is',
-    (error) => {
-      expect(() => refuseLogFormat('signature_wrong', fail(error))).toThrow(error)
-    },
-  )
+it('refuseLogFormat converts a FormatError to a LogError with a reason', () => {
+  const refused = new LogError('signature_wrong', 'not a key', malformed)
+  expect(() => refuseLogFormat('signature_wrong', fail(malformed))).toThrow(refused)
 })
+
+it.each([new TypeError('a mistake of ours'), new LogError('quorum_missing', 'none')])(
+  'refuseLogFormat lets %s pass as it is',
+  (error) => {
+    expect(() => refuseLogFormat('signature_wrong', fail(error))).toThrow(error)
+  },
+)

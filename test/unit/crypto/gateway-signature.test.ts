@@ -38,69 +38,67 @@ function changed(
 const transfer = signed('transfer')
 const sent = forBackend(transfer)
 
-describe('signForBackend', () => {
-  it('says who asks, and with which key', () => {
-    expect(field(sent, 'miniseal-caller')).toBe(callerField)
-    expect(field(sent, 'miniseal-device-key')).toBe(encodeBase64Url(device.publicKey))
-  })
+it('signForBackend adds the caller and the device key', () => {
+  expect(field(sent, 'miniseal-caller')).toBe(callerField)
+  expect(field(sent, 'miniseal-device-key')).toBe(encodeBase64Url(device.publicKey))
+})
 
-  it('adds its member, covering what the device covers and what it adds itself, and leaves the device’s as it is', () => {
-    const input = `gateway=(${covered} "miniseal-caller" "miniseal-device-key");${params}`
-    expect(field(sent, 'signature-input')).toBe(`${field(transfer, 'signature-input')}, ${input}`)
-    const signature = field(sent, 'signature')
-    expect(signature.startsWith(`${field(transfer, 'signature')}, gateway=:`)).toBe(true)
-    expect(sent.fields.filter(([name]) => name.startsWith('signature'))).toHaveLength(2)
-  })
+it('signForBackend adds a signature over the components of the device and its own fields', () => {
+  const input = `gateway=(${covered} "miniseal-caller" "miniseal-device-key");${params}`
+  expect(field(sent, 'signature-input')).toBe(`${field(transfer, 'signature-input')}, ${input}`)
+  const signature = field(sent, 'signature')
+  expect(signature.startsWith(`${field(transfer, 'signature')}, gateway=:`)).toBe(true)
+  expect(sent.fields.filter(([name]) => name.startsWith('signature'))).toHaveLength(2)
+})
 
-  it('leaves everything else as it is', () => {
-    const rest = (message: RequestMessage) =>
-      message.fields.filter(([name]) => !/^(signature|signature-input|miniseal-.*)$/.test(name))
-    expect(rest(sent)).toEqual(rest(transfer))
-    expect({ ...sent, fields: [] }).toEqual({ ...transfer, fields: [] })
-  })
+it('signForBackend changes nothing else', () => {
+  const rest = (message: RequestMessage) =>
+    message.fields.filter(([name]) => !/^(signature|signature-input|miniseal-.*)$/.test(name))
+  expect(rest(sent)).toEqual(rest(transfer))
+  expect({ ...sent, fields: [] }).toEqual({ ...transfer, fields: [] })
+})
 
-  it('replaces what somebody else says of the caller', () => {
-    const claimed: RequestMessage = {
-      ...transfer,
-      fields: [...transfer.fields, ['miniseal-caller', 'user="root"'], ['miniseal-device-key', 'AAAA']],
-    }
-    expect(forBackend(claimed)).toEqual(sent)
-  })
+it('signForBackend replaces caller fields that a client sent', () => {
+  const claimed: RequestMessage = {
+    ...transfer,
+    fields: [...transfer.fields, ['miniseal-caller', 'user="root"'], ['miniseal-device-key', 'AAAA']],
+  }
+  expect(forBackend(claimed)).toEqual(sent)
+})
 
-  it.each([
-    ['the label', 'gateway=("@path");tag="x"', 'gateway=:AAAA:'],
-    ['the label of the signature alone', undefined, 'gateway=:AAAA:'],
-    ['the label of the input alone', 'gateway=()', undefined],
-    ['the tag under another label', 'mine=("@path");tag="miniseal-gateway"', 'mine=:AAAA:'],
-    ['the tag of what is no list', 'mine=1;tag="miniseal-gateway"', undefined],
-  ])('drops a member of the client’s that has %s', (_title, input, signature) => {
-    const more = (member: string | undefined) => (value: string) =>
-      member === undefined ? value : `${value}, ${member}`
-    const message = changed(changed(transfer, 'signature-input', more(input)), 'signature', more(signature))
-    expect(field(forBackend(message), 'signature-input')).toBe(field(sent, 'signature-input'))
-    expect(field(forBackend(message), 'signature')).toBe(field(sent, 'signature'))
-  })
+it.each([
+  ['the label', 'gateway=("@path");tag="x"', 'gateway=:AAAA:'],
+  ['the label of the signature alone', undefined, 'gateway=:AAAA:'],
+  ['the label of the input alone', 'gateway=()', undefined],
+  ['the tag under another label', 'mine=("@path");tag="miniseal-gateway"', 'mine=:AAAA:'],
+  ['the tag of what is no list', 'mine=1;tag="miniseal-gateway"', undefined],
+])('signForBackend drops a signature of the client that has %s', (_title, input, signature) => {
+  const more = (member: string | undefined) => (value: string) =>
+    member === undefined ? value : `${value}, ${member}`
+  const message = changed(changed(transfer, 'signature-input', more(input)), 'signature', more(signature))
+  expect(field(forBackend(message), 'signature-input')).toBe(field(sent, 'signature-input'))
+  expect(field(forBackend(message), 'signature')).toBe(field(sent, 'signature'))
+})
 
-  it('keeps other members of the client’s', () => {
-    const other = changed(
-      changed(transfer, 'signature-input', (value) => `${value}, mine=("@path");tag="x"`),
-      'signature',
-      (value) => `${value}, mine=:AAAA:`,
-    )
-    expect(field(forBackend(other), 'signature-input')).toContain(', mine=("@path");tag="x", gateway=(')
-    expect(field(forBackend(other), 'signature')).toContain(', mine=:AAAA:, gateway=:')
-  })
+it('signForBackend keeps other signatures of the client', () => {
+  const other = changed(
+    changed(transfer, 'signature-input', (value) => `${value}, mine=("@path");tag="x"`),
+    'signature',
+    (value) => `${value}, mine=:AAAA:`,
+  )
+  expect(field(forBackend(other), 'signature-input')).toContain(', mine=("@path");tag="x", gateway=(')
+  expect(field(forBackend(other), 'signature')).toContain(', mine=:AAAA:, gateway=:')
+})
 
-  it('refuses to tell what no field can hold', () => {
-    const told = { ...caller, user: 'ü' }
-    expect(() => signForBackend(primitives, transfer, told, device.publicKey, service, now, nonce)).toThrow(
-      FormatError,
-    )
-  })
+it('signForBackend refuses a caller that a field cannot represent', () => {
+  const told = { ...caller, user: 'ü' }
+  expect(() => signForBackend(primitives, transfer, told, device.publicKey, service, now, nonce)).toThrow(
+    FormatError,
+  )
 })
 
 describe('parseGatewaySignature', () => {
-  it('reads what was written, which verifies', () => {
+  it('parseGatewaySignature parses a signature of signForBackend, which verifies', () => {
     const read = parseGatewaySignature(sent)
     expect(read).toMatchObject({
       created: now,
@@ -178,11 +176,11 @@ describe('parseGatewaySignature', () => {
     ['a claim with a parameter', 'signature_malformed', claims(callerField.replace('"soter"', '"soter";x'))],
     ['a device key of 31 bytes', 'signature_malformed', key(encodeBase64Url(device.publicKey.subarray(1)))],
     ['a device key in base64', 'signature_malformed', key('+'.repeat(43))],
-  ])('refuses %s', (_title, code, message) => {
+  ])('parseGatewaySignature refuses %s', (_title, code, message) => {
     expect(codeOf(() => parseGatewaySignature(message))).toBe(code)
   })
 
-  it('gives no reason that repeats what was sent', () => {
+  it('parseGatewaySignature does not repeat input in its error messages', () => {
     const message = claims(`${callerField}, canary="1"`)
     expect(() => parseGatewaySignature(message)).toThrow(ProtocolError)
     expect(() => parseGatewaySignature(message)).not.toThrow(/canary/)

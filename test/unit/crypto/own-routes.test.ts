@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { isOwnRoute } from '../../../crypto/http-signatures/own-routes.ts'
 import { routes } from '../../../service/channel/routes/table.ts'
 
-it('has every operation that the service documents, and what is below its path', () => {
+it('isOwnRoute accepts every documented operation and the paths below it', () => {
   for (const { path } of routes) {
     expect(isOwnRoute(path), path).toBe(true)
     expect(isOwnRoute(`${path}?a=b`), path).toBe(true)
@@ -20,6 +20,6 @@ it.each([
   '/%73essions',
   '/Sessions',
   '/x?/sessions/',
-])('has no other path: %s', (path) => {
+])('isOwnRoute refuses %s', (path) => {
   expect(isOwnRoute(path)).toBe(false)
 })

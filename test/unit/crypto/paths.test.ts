@@ -91,55 +91,42 @@ const text = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 6 })
   .filter((decoded) => !/[\p{Cc}/\\;%]/u.test(decoded) && decoded !== '.' && decoded !== '..')
 
-describe('the grammar of paths', () => {
-  it.each([
-    '/',
-    '/a',
-    '/a/',
-    '/a/b',
-    '/...',
-    '/a.',
-    '/a?b',
-    '/a/?b',
-    '/a??',
-    '/a?/../;%2F%00',
-    '/%20',
-    '/%E5%8D%88',
-    '/a@b',
-  ])('takes %j', (accepted) => {
-    expect(isPath(accepted)).toBe(true)
-  })
+it.each([
+  '/',
+  '/a',
+  '/a/',
+  '/a/b',
+  '/...',
+  '/a.',
+  '/a?b',
+  '/a/?b',
+  '/a??',
+  '/a?/../;%2F%00',
+  '/%20',
+  '/%E5%8D%88',
+  '/a@b',
+])('assertPath accepts %j', (accepted) => {
+  expect(isPath(accepted)).toBe(true)
+})
 
-  it.each([
-    ...['', 'a', '//', '/a//', '//a', '/a//b', '/.', '/..', '/a/./b', '/a/..', '/..?a', '/a?', '/?', '/a#b'],
-    ...[
-      '/a?%2f',
-      '/a?%',
-      '/a?b c',
-      '/a?b#c',
-      '/a?"',
-      '/%E5%8D',
-      '/%C0%AF',
-      '/%F5%80%80%80',
-      '/%2e',
-      '/%2E%2E',
-    ],
-  ])('refuses %j', (refused) => {
-    expect(isPath(refused)).toBe(false)
-  })
+it.each([
+  ...['', 'a', '//', '/a//', '//a', '/a//b', '/.', '/..', '/a/./b', '/a/..', '/..?a', '/a?', '/?', '/a#b'],
+  ...['/a?%2f', '/a?%', '/a?b c', '/a?b#c', '/a?"', '/%E5%8D', '/%C0%AF', '/%F5%80%80%80', '/%2e', '/%2E%2E'],
+])('assertPath refuses %j', (refused) => {
+  expect(isPath(refused)).toBe(false)
+})
 
-  it.each(refusedParts)('refuses %j in a segment', (part) => {
-    expect(isPath(`/a${part}b`)).toBe(false)
-  })
+it.each(refusedParts)('assertPath refuses %j in a segment', (part) => {
+  expect(isPath(`/a${part}b`)).toBe(false)
+})
 
-  it('takes an escape exactly where the byte is neither unreserved, nor a control, nor one of / \\ ; %', () => {
-    for (let byte = 0; byte < 0x80; byte++) {
-      const written = `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-      const isControl = byte < 0x20 || byte === 0x7f
-      const isRefused = isControl || /[A-Za-z0-9._~\-/\\;%]/.test(String.fromCharCode(byte))
-      expect({ written, taken: isPath(`/${written}`) }).toEqual({ written, taken: !isRefused })
-    }
-  })
+it('assertPath accepts an escape unless the byte is unreserved, a control, or one of / \\ ; %', () => {
+  for (let byte = 0; byte < 0x80; byte++) {
+    const written = `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+    const isControl = byte < 0x20 || byte === 0x7f
+    const isRefused = isControl || /[A-Za-z0-9._~\-/\\;%]/.test(String.fromCharCode(byte))
+    expect({ written, taken: isPath(`/${written}`) }).toEqual({ written, taken: !isRefused })
+  }
 })
 
 describe('every accepted path', () => {
@@ -159,7 +146,7 @@ describe('every accepted path', () => {
     expect(canonicalPath(canonical)).toBe(canonical)
   }
 
-  it('is read alike by URL parsers and by whoever decodes it, before or after it is cut into segments', () => {
+  it('every accepted path has one reading in URL parsers and after decoding, before or after splitting', () => {
     fc.assert(
       fc.property(path, (accepted) => {
         expect(isPath(accepted)).toBe(true)
@@ -169,7 +156,7 @@ describe('every accepted path', () => {
     )
   })
 
-  it('is so too where most that look like paths are refused', () => {
+  it('every accepted path among almost valid ones has one reading', () => {
     fc.assert(
       fc.property(nearlyPath, (candidate) => {
         if (isPath(candidate)) assertOneReading(candidate)
@@ -178,7 +165,7 @@ describe('every accepted path', () => {
     )
   })
 
-  it('says each list of segments in one canonical way, byte for byte', () => {
+  it('every list of segments has one canonical path', () => {
     fc.assert(
       fc.property(fc.array(text, { minLength: 1, maxLength: 4 }), (segments) => {
         // As any client may write them: everything encoded that encodeURIComponent encodes.

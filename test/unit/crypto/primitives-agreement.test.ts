@@ -11,7 +11,7 @@ describe('between implementations', () => {
       .map((other) => [one.name, other.name, one, other] as const),
   )
 
-  test.each(pairs)('what %s signs, %s verifies', (_one, _other, one, other) => {
+  test.each(pairs)('signatures of %s verify with %s', (_one, _other, one, other) => {
     fc.assert(
       fc.property(key, text, (seed, signed) => {
         const { publicKey, secretKey } = one.ed25519KeyPair(seed)
@@ -23,7 +23,7 @@ describe('between implementations', () => {
     )
   })
 
-  test.each(pairs)('what %s seals, %s opens', (_one, _other, one, other) => {
+  test.each(pairs)('boxes of %s open with %s', (_one, _other, one, other) => {
     const nonces = fc.uint8Array({ minLength: 24, maxLength: 24 })
     fc.assert(
       fc.property(key, nonces, text, (shared, nonce, plaintext) => {

@@ -33,7 +33,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
     primitives.ed25519Verify(made.signature, made.message, made.publicKey)
 
   describe('signatures', () => {
-    test('are refused for another message, another key, or any changed byte', () => {
+    test('signatures are refused for another message, another key, or any changed byte', () => {
       const other = primitives.ed25519KeyPair(new Uint8Array(32).fill(8))
       expect(primitives.ed25519Verify(signature, bytes('00010204'), pair.publicKey)).toBe(false)
       expect(primitives.ed25519Verify(signature, message, other.publicKey)).toBe(false)
@@ -44,7 +44,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       }
     })
 
-    test('of a wrong length, or under a key of a wrong length, are refused and do not throw', () => {
+    test('signatures and keys of a wrong length are refused without an exception', () => {
       for (const length of [0, 31, 32, 63, 65, 96]) {
         expect(primitives.ed25519Verify(new Uint8Array(length), message, pair.publicKey)).toBe(false)
       }
@@ -58,19 +58,19 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       }
     })
 
-    test('that would hold for every message under the identity as key are refused', () => {
+    test('signatures under the identity as key are refused for every message', () => {
       const forged = forgeForSmallOrderKey(identity.toBytes())
       for (const text of ['', '00', 'ff']) expect(verify({ ...forged, message: bytes(text) })).toBe(false)
     })
 
-    test('whose R has a part of small order are refused, as every verifier without cofactor does', () => {
+    test('signatures whose R has a small-order part are refused', () => {
       expect(verify(signWithTorsion(identity, identity, message))).toBe(true)
       for (const point of torsionPoints.slice(1)) {
         expect(verify(signWithTorsion(point, identity, message))).toBe(false)
       }
     })
 
-    test('under a key of mixed order hold exactly when the equation without cofactor does', () => {
+    test('signatures under a key of mixed order verify exactly when the cofactorless equation holds', () => {
       const verdicts = Array.from({ length: 24 }, (_, i) => {
         const made = signWithTorsion(identity, orderEight, Uint8Array.of(i))
         const holds = holdsWithoutCofactor(made)
@@ -80,7 +80,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       expect(new Set(verdicts).size).toBe(2)
     })
 
-    test('with y of R or of the key not below p are refused', () => {
+    test('signatures with y of R or of the key not below p are refused', () => {
       for (let y = fieldPrime; y < 1n << 255n; y++) {
         const encoding = littleEndian(y)
         const replaced = signature.slice()
@@ -103,11 +103,11 @@ describe('around curves that accept everything', () => {
   const withR = (r: Uint8Array): Uint8Array => Uint8Array.of(...r, ...signature.subarray(32))
   const weak = [...smallOrderEncodings, littleEndian(fieldPrime + 3n), littleEndian((1n << 255n) - 1n)]
 
-  test('a good signature and key pass', () => {
+  test('the wrapper accepts a valid signature and key', () => {
     expect(credulous.ed25519Verify(signature, message, publicKey)).toBe(true)
   })
 
-  test('weak or non-canonical keys, R and S are refused before the curves are asked', () => {
+  test('the wrapper refuses weak or non-canonical keys, R and S before it calls the curves', () => {
     for (const encoding of weak) {
       expect(credulous.ed25519Verify(signature, message, encoding), `key ${hex(encoding)}`).toBe(false)
       expect(credulous.ed25519Verify(withR(encoding), message, publicKey), `R ${hex(encoding)}`).toBe(false)
@@ -115,7 +115,7 @@ describe('around curves that accept everything', () => {
     expect(credulous.ed25519Verify(withScalarRaised(signature, 1n), message, publicKey)).toBe(false)
   })
 
-  test('a shared secret of zeros is refused after', () => {
+  test('the wrapper refuses an all-zero shared secret', () => {
     expect(() => credulous.x25519(secret, publicKey)).toThrow(FormatError)
   })
 })
@@ -123,19 +123,19 @@ describe('around curves that accept everything', () => {
 describe('device and push keys', () => {
   const { publicKey } = sodiumPrimitives.ed25519KeyPair(secret)
 
-  test('of prime order are accepted', () => {
+  test('isPrimeOrderKey accepts keys of prime order', () => {
     for (const key of [publicKey, honestKey.toBytes(), honestKey.negate().toBytes()])
       expect(isPrimeOrderKey(key)).toBe(true)
     for (const vector of signatures) expect(isPrimeOrderKey(bytes(vector.publicKey))).toBe(true)
   })
 
-  test('with y not below p, of a wrong length or that are no point are refused', () => {
+  test('isPrimeOrderKey refuses y not below p, a wrong length and encodings off the curve', () => {
     for (let y = fieldPrime; y < 1n << 255n; y++) expect(isPrimeOrderKey(littleEndian(y))).toBe(false)
     for (const length of [0, 31, 33]) expect(isPrimeOrderKey(new Uint8Array(length).fill(3))).toBe(false)
     for (const y of [2n, 7n, 8n]) expect(isPrimeOrderKey(littleEndian(y))).toBe(false)
   })
 
-  test('are of prime order to libsodium exactly when they are to noble, for arbitrary 32 bytes', () => {
+  test('isPrimeOrderKey agrees with noble for arbitrary 32 bytes', () => {
     const encodings = fc.uint8Array({ minLength: 32, maxLength: 32 })
     fc.assert(
       fc.property(encodings, (encoding) => {

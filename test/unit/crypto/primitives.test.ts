@@ -22,7 +22,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
   const signature = primitives.ed25519Sign(message, pair.secretKey)
 
   describe('hashes and derivations', () => {
-    test('hash as FIPS 180-4 says', () => {
+    test('SHA-256 gives the answers of FIPS 180-4', () => {
       expect(hex(primitives.sha256(bytes('616263')))).toBe(
         'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
       )
@@ -31,31 +31,31 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       )
     })
 
-    test.each(derivations)('derive the key of RFC 5869, $name', ({ ikm, salt, info, okm }) => {
+    test.each(derivations)('HKDF derives the key of RFC 5869, $name', ({ ikm, salt, info, okm }) => {
       expect(hex(primitives.hkdf(bytes(ikm), bytes(salt), bytes(info)))).toBe(okm)
     })
 
-    test.each([63, 64, 65, 128])('derive what OpenSSL derives with a salt of %i bytes', (length) => {
+    test.each([63, 64, 65, 128])('HKDF derives what OpenSSL derives with a salt of %i bytes', (length) => {
       const salt = new Uint8Array(length).fill(0xa5)
       expect(Buffer.from(primitives.hkdf(secret, salt, message))).toEqual(
         Buffer.from(hkdfSync('sha256', secret, salt, message, 32)),
       )
     })
 
-    test('take an empty salt as 32 zero bytes', () => {
+    test('HKDF treats an empty salt as 32 zero bytes', () => {
       expect(primitives.hkdf(secret, new Uint8Array(0), message)).toEqual(
         primitives.hkdf(secret, new Uint8Array(32), message),
       )
     })
 
-    test('refuse an info of more than 1024 bytes', () => {
+    test('HKDF refuses an info of more than 1024 bytes', () => {
       expect(primitives.hkdf(secret, secret, new Uint8Array(1024))).toHaveLength(32)
       expect(() => primitives.hkdf(secret, secret, new Uint8Array(1025))).toThrow(FormatError)
     })
   })
 
   describe('signatures', () => {
-    test.each(signatures)('make and verify the signature of RFC 8032, $name', (vector) => {
+    test.each(signatures)('Ed25519 makes and verifies the signature of RFC 8032, $name', (vector) => {
       const made = primitives.ed25519KeyPair(bytes(vector.seed))
       expect(hex(made.publicKey)).toBe(vector.publicKey)
       expect(hex(made.secretKey)).toBe(vector.seed + vector.publicKey)
@@ -67,11 +67,14 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
   })
 
   describe('X25519', () => {
-    test.each(scalarMultiplications)('gives the result of RFC 7748, section 5.2, for $scalar', (vector) => {
-      expect(hex(primitives.x25519(bytes(vector.scalar), bytes(vector.u)))).toBe(vector.result)
-    })
+    test.each(scalarMultiplications)(
+      'X25519 gives the result of RFC 7748, section 5.2, for $scalar',
+      (vector) => {
+        expect(hex(primitives.x25519(bytes(vector.scalar), bytes(vector.u)))).toBe(vector.result)
+      },
+    )
 
-    test('gives the result of RFC 7748 after iterating', () => {
+    test('X25519 gives the result of RFC 7748 after iterating', () => {
       let k: Uint8Array = littleEndian(9n)
       let u = k
       const rounds = primitives === tweetnacl ? 1 : 1000
@@ -79,7 +82,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       expect(hex(k)).toBe(rounds === 1 ? iterated.once : iterated.thousandTimes)
     })
 
-    test('agrees on the secret of RFC 7748, section 6.1', () => {
+    test('X25519 agrees on the secret of RFC 7748, section 6.1', () => {
       const { alice, bob, shared } = diffieHellman
       expect(hex(primitives.x25519PublicKey(bytes(alice.secret)))).toBe(alice.publicKey)
       expect(hex(primitives.x25519PublicKey(bytes(bob.secret)))).toBe(bob.publicKey)
@@ -87,7 +90,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       expect(hex(primitives.x25519(bytes(bob.secret), bytes(alice.publicKey)))).toBe(shared)
     })
 
-    test('ignores the most significant bit of the public key and reduces it modulo p', () => {
+    test('X25519 ignores the most significant bit of the public key and reduces it modulo p', () => {
       const publicKey = primitives.x25519PublicKey(secret)
       const marked = publicKey.slice()
       marked[31] = (marked[31] ?? 0) | 0x80
@@ -100,20 +103,20 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
     const key = bytes(secretbox.key)
     const nonce = bytes(secretbox.nonce)
 
-    test('gives the known answer of NaCl, both ways', () => {
+    test('secretbox gives the known answer of NaCl, both ways', () => {
       expect(hex(primitives.secretboxSeal(bytes(secretbox.plaintext), nonce, key))).toBe(secretbox.box)
       expect(hex(primitives.secretboxOpen(bytes(secretbox.box), nonce, key) ?? secret)).toBe(
         secretbox.plaintext,
       )
     })
 
-    test('seals nothing to a bare tag and opens it again', () => {
+    test('secretbox seals an empty plaintext to its tag', () => {
       const box = primitives.secretboxSeal(new Uint8Array(0), nonce, key)
       expect(box).toHaveLength(16)
       expect(primitives.secretboxOpen(box, nonce, key)).toEqual(new Uint8Array(0))
     })
 
-    test('does not open a box that was changed, cut, or made with another nonce or key', () => {
+    test('secretbox does not open a box that was changed, truncated, or made with another nonce or key', () => {
       const box = bytes(secretbox.box)
       for (let i = 0; i < box.length; i++) {
         const changed = box.slice()
@@ -128,7 +131,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
     })
   })
 
-  test('keys, seeds, secrets and nonces of a wrong length throw FormatError', () => {
+  test('keys, seeds, secrets and nonces of a wrong length throw a FormatError', () => {
     const nonce = new Uint8Array(24)
     const box = primitives.secretboxSeal(message, nonce, secret)
     for (const wrong of [0, 16, 23, 25, 31, 33, 63, 65].map((length) => new Uint8Array(length))) {
@@ -144,7 +147,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
     }
   })
 
-  test('views into longer buffers are read as what they are', () => {
+  test('primitives accept views into larger buffers', () => {
     const view = (part: Uint8Array): Uint8Array => {
       const longer = new Uint8Array(part.length + 9).fill(0xaa)
       longer.set(part, 5)
@@ -157,7 +160,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
     expect(primitives.x25519(view(secret), view(peer))).toEqual(primitives.x25519(secret, peer))
   })
 
-  test('results are arrays of their own, and arguments stay as they were', () => {
+  test('primitives return new arrays and do not change their arguments', () => {
     const nonce = new Uint8Array(24)
     const seed = secret.slice()
     const made = primitives.ed25519KeyPair(seed)

@@ -4,7 +4,7 @@ import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
 
 const entry = 'test/unit/crypto/receipt-check.ts'
 
-it('a check of receipts is small, and asks for nothing that phones or browsers lack', async () => {
+it('the bundle of a receipt check is small and uses no global that phones or browsers lack', async () => {
   const bundle = await bundleClient(entry)
   const { bytes, gzipped, problems } = await checkBundle(bundle)
   // It is checked as if it were the client, which it is not.

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Frame } from '../../../crypto/frames/frame.ts'
 import { parseFrame } from '../../../crypto/frames/frame.ts'
 import type { SequencedEvent } from '../../../crypto/frames/session-keys.ts'
@@ -56,59 +56,54 @@ function receive(kind: Frame['kind'], bytes: Uint8Array): string {
   return code ?? heard
 }
 
-describe('the frames of a session', () => {
-  it('open as what was sealed, whatever it was', () => {
-    const length = (bytes: number): fc.Arbitrary<Uint8Array> =>
-      fc.uint8Array({ minLength: bytes, maxLength: bytes })
-    const session = fc.record({ c2s: length(32), s2c: length(32) })
-    fc.assert(
-      fc.property(
-        session,
-        length(16),
-        length(24),
-        length(24),
-        fc.uint8Array({ maxLength: 600 }),
-        (k, id, n, m, text) => {
-          const asked = parseFrame(sealRequest(primitives, k, id, n, text), maxFrame)
-          expect(asked).toMatchObject({ kind: 'request', sessionId: id, nonce: n })
-          expect(asked.kind === 'request' && openRequest(primitives, k, asked)).toEqual(text)
-          const answer = parseFrame(sealResponse(primitives, k, n, m, text), maxFrame)
-          expect(answer).toMatchObject({ kind: 'response', requestNonce: n, nonce: m })
-          expect(answer.kind === 'response' && openResponse(primitives, k, answer)).toEqual(text)
-          const told = parseFrame(
-            sealEvent(primitives, k, n, { sequence: text.length, event: text }),
-            maxFrame,
-          )
-          expect(told.kind === 'event' && openEvent(primitives, k, told)).toEqual({
-            sequence: text.length,
-            event: text,
-          })
-        },
-      ),
-    )
-  })
+it('session frames open to the sealed content', () => {
+  const length = (bytes: number): fc.Arbitrary<Uint8Array> =>
+    fc.uint8Array({ minLength: bytes, maxLength: bytes })
+  const session = fc.record({ c2s: length(32), s2c: length(32) })
+  fc.assert(
+    fc.property(
+      session,
+      length(16),
+      length(24),
+      length(24),
+      fc.uint8Array({ maxLength: 600 }),
+      (k, id, n, m, text) => {
+        const asked = parseFrame(sealRequest(primitives, k, id, n, text), maxFrame)
+        expect(asked).toMatchObject({ kind: 'request', sessionId: id, nonce: n })
+        expect(asked.kind === 'request' && openRequest(primitives, k, asked)).toEqual(text)
+        const answer = parseFrame(sealResponse(primitives, k, n, m, text), maxFrame)
+        expect(answer).toMatchObject({ kind: 'response', requestNonce: n, nonce: m })
+        expect(answer.kind === 'response' && openResponse(primitives, k, answer)).toEqual(text)
+        const told = parseFrame(sealEvent(primitives, k, n, { sequence: text.length, event: text }), maxFrame)
+        expect(told.kind === 'event' && openEvent(primitives, k, told)).toEqual({
+          sequence: text.length,
+          event: text,
+        })
+      },
+    ),
+  )
+})
 
-  it('carry events up to the greatest sequence that a number holds', () => {
-    const last = { sequence: Number.MAX_SAFE_INTEGER, event: new Uint8Array(0) }
-    expect(openBytes(sealEvent(primitives, keys, nonce, last))).toEqual(last)
-  })
+it('an event frame carries the sequence 2^53-1', () => {
+  const last = { sequence: Number.MAX_SAFE_INTEGER, event: new Uint8Array(0) }
+  expect(openBytes(sealEvent(primitives, keys, nonce, last))).toEqual(last)
+})
 
-  it.each([
-    ['request', request, 18],
-    ['response', response, 26],
-    ['event', event, 2],
-  ] as const)('a %s with any flipped bit is refused', (kind, frame, nonceAt) => {
-    expect(receive(kind, frame)).toBe('opened')
-    for (let position = 0; position < frame.length; position++) {
-      for (let bit = 0; bit < 8; bit++) {
-        const expected =
-          position < 2
-            ? /^(malformed_frame|another kind)$/
-            : position < nonceAt
-              ? /^of nobody here$/
-              : /^cannot_open$/
-        expect(receive(kind, flipped(frame, position, bit)), `byte ${position}, bit ${bit}`).toMatch(expected)
-      }
+it.each([
+  ['request', request, 18],
+  ['response', response, 26],
+  ['event', event, 2],
+] as const)('a %s frame with any bit flipped does not open', (kind, frame, nonceAt) => {
+  expect(receive(kind, frame)).toBe('opened')
+  for (let position = 0; position < frame.length; position++) {
+    for (let bit = 0; bit < 8; bit++) {
+      const expected =
+        position < 2
+          ? /^(malformed_frame|another kind)$/
+          : position < nonceAt
+            ? /^of nobody here$/
+            : /^cannot_open$/
+      expect(receive(kind, flipped(frame, position, bit)), `byte ${position}, bit ${bit}`).toMatch(expected)
     }
-  })
+  }
 })

@@ -79,7 +79,7 @@ describe('RFC 9421, section B.2.6', () => {
     '("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473;keyid="test-key-ed25519"'
   const signature = 'wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw=='
 
-  it('gives the base of the RFC, byte for byte', () => {
+  it('signatureBase gives the base of RFC 9421, section B.2.6', () => {
     const base = signatureBase(listOf(params), { request })
     expect(base).toBe(
       [
@@ -98,7 +98,7 @@ describe('RFC 9421, section B.2.6', () => {
     )
   })
 
-  it('gives the signature of the RFC', () => {
+  it('the base of RFC 9421, section B.2.6 has the signature of the RFC', () => {
     const secret = createPrivateKey({ key: { ...TEST_KEY, d: TEST_SECRET }, format: 'jwk' })
     const base = Buffer.from(signatureBase(listOf(params), { request }))
     expect(sign(null, base, secret).toString('base64')).toBe(signature)
@@ -144,14 +144,14 @@ describe('RFC 9421, section B.4', () => {
         ],
       },
     ],
-  ])('verifies the request %s', (_title, request) => {
+  ])('the signature of RFC 9421, section B.4 verifies for the request %s', (_title, request) => {
     expect(verifies({ request }, input, signature, testKey)).toBe(true)
   })
 
   it.each<[string, RequestMessage]>([
     ['another method and authority', { ...original, method: 'POST', authority: 'example.com' }],
     ['the accept values in another order', { ...original, fields: [['accept', '*/*, application/json']] }],
-  ])('does not verify the request with %s', (_title, request) => {
+  ])('the signature of RFC 9421, section B.4 does not verify for the request with %s', (_title, request) => {
     expect(verifies({ request }, input, signature, testKey)).toBe(false)
   })
 })
@@ -192,7 +192,7 @@ describe('the WIMSE example', () => {
   const responseSignature =
     'wimse=:57ZChndLoz5toS+/0RGeQJG53gLrZD/bBterOWnHF1vb0cdceeUOKH/t4A+/bvquC/0VCb5DYFRdFNz4CW8yBQ==:'
 
-  it('verifies the request', () => {
+  it('the request of the WIMSE example verifies', () => {
     const input =
       'wimse=("@method" "@request-target" "workload-identity-token");created=1785155797;expires=1785156097;nonce="abcd1111";tag="wimse-workload-to-workload";wimse-aud="https://svcb.example.com/gimme-ice-cream";wimse-sign-response'
     const signature =
@@ -202,7 +202,7 @@ describe('the WIMSE example', () => {
     )
   })
 
-  it('verifies the response for its own request only', () => {
+  it('the response of the WIMSE example verifies for its own request only', () => {
     const key = createPublicKey({ key: serviceB, format: 'jwk' })
     expect(verifies({ request, response }, responseInput, responseSignature, key)).toBe(true)
     const other = { ...request, path: '/gimme-ice-cream?flavor=lemon' }
@@ -227,7 +227,7 @@ describe('http-message-sig as an outside judge', () => {
     },
   } as const
 
-  it('accepts a response signature over the base made here', async () => {
+  it('http-message-sig verifies a response signature over our base', async () => {
     const list = listOf(`${covered};created=${params.created};keyid="${params.keyid}";tag="${params.tag}"`)
     const base = Buffer.from(signatureBase(list, { request: REQUEST, response: RESPONSE }))
     const fields = [
@@ -253,7 +253,7 @@ describe('http-message-sig as an outside judge', () => {
     expect(verified.parameters.tag).toBe('miniseal-response')
   })
 
-  it('makes a response signature that verifies here', () => {
+  it('a response signature of http-message-sig verifies over our base', () => {
     const components = listOf(covered).items.map((item) => {
       const entries = [...item.params].map(([name, param]) => [name, param.value])
       return component(String(item.value.value), Object.fromEntries(entries))
@@ -277,7 +277,7 @@ describe('componentValue', () => {
     ['@query', '?currency=CNY'],
     ['@request-target', '/orders?currency=CNY'],
     ['@target-uri', 'https://pay.example.com/orders?currency=CNY'],
-  ])('derives %s from the request, and for a response with req only', (name, value) => {
+  ])('componentValue derives %s from a request, and for a response only with req', (name, value) => {
     expect(evaluate(`"${name}"`, { request: REQUEST })).toBe(value)
     expect(evaluate(`"${name}";req`, { request: REQUEST, response: RESPONSE })).toBe(value)
     const misplaced = new FormatError('component belongs to the other message')
@@ -285,7 +285,7 @@ describe('componentValue', () => {
     expect(() => evaluate(`"${name}"`, { request: REQUEST, response: RESPONSE })).toThrow(misplaced)
   })
 
-  it('leaves the method and percent-encoding as they were sent', () => {
+  it('componentValue does not normalise the method or percent-encoding', () => {
     const request = { ...REQUEST, method: 'pOsT', path: '/%7euser/a%2Fb?q=%20+' }
     expect(evaluate('"@method"', { request })).toBe('pOsT')
     expect(evaluate('"@path"', { request })).toBe('/%7euser/a%2Fb')
@@ -300,7 +300,7 @@ describe('componentValue', () => {
     ['http', 'pay.example.com:443', 'pay.example.com:443'],
     ['https', 'pay.example.com:8443', 'pay.example.com:8443'],
     ['https', '[::443]', '[::443]'],
-  ])('writes the authority of %s://%s as %s', (scheme, authority, value) => {
+  ])('componentValue writes the authority of %s://%s as %s', (scheme, authority, value) => {
     const request = { ...REQUEST, scheme, authority }
     expect(evaluate('"@authority"', { request })).toBe(value)
     expect(evaluate('"@target-uri"', { request })).toBe(
@@ -314,7 +314,7 @@ describe('componentValue', () => {
     ['?a=b', '/', '?a=b'],
     ['/a?', '/a', '?'],
     ['/a?b?c', '/a', '?b?c'],
-  ])('splits the target %j into %s and %s', (path, expectedPath, expectedQuery) => {
+  ])('componentValue splits the target %j into %s and %s', (path, expectedPath, expectedQuery) => {
     const request = { ...REQUEST, path }
     expect([evaluate('"@path"', { request }), evaluate('"@query"', { request })]).toEqual([
       expectedPath,
@@ -322,7 +322,7 @@ describe('componentValue', () => {
     ])
   })
 
-  it('derives @status from the response only', () => {
+  it('componentValue derives @status from the response only', () => {
     expect(evaluate('"@status"', { request: REQUEST, response: RESPONSE })).toBe('201')
     expect(evaluate('"@status"', { response: RESPONSE })).toBe('201')
     const reason = new FormatError('a request has no status')
@@ -334,7 +334,7 @@ describe('componentValue', () => {
     }
   })
 
-  it('takes a field from the response, or from its request with req', () => {
+  it('componentValue takes a field from the response, or from its request with req', () => {
     const context = { request: REQUEST, response: RESPONSE }
     expect(evaluate('"content-type"', context)).toBe('text/plain')
     expect(evaluate('"content-type";req', context)).toBe('application/json')
@@ -353,17 +353,20 @@ describe('componentValue', () => {
     ['c', '(a b c)'],
     ['d', '?1'],
     ['e', undefined],
-  ])('writes the dictionary member %s strictly, as RFC 9421, section 2.1.2 does', (key, value) => {
-    expect(evaluate(`"example-dict";key="${key}"`, { request: REQUEST })).toBe(value)
-  })
+  ])(
+    'componentValue writes the dictionary member %s strictly, as RFC 9421, section 2.1.2 does',
+    (key, value) => {
+      expect(evaluate(`"example-dict";key="${key}"`, { request: REQUEST })).toBe(value)
+    },
+  )
 
-  it('tells an absent field from an empty one', () => {
+  it('componentValue distinguishes an absent field from an empty one', () => {
     expect(evaluate('"x-empty"', { request: REQUEST })).toBe('')
     expect(evaluate('"x-absent"', { request: REQUEST })).toBeUndefined()
     expect(evaluate('"x-absent";key="a"', { request: REQUEST })).toBeUndefined()
   })
 
-  it('never finds a derived name among the fields', () => {
+  it('componentValue never finds a derived name among the fields', () => {
     const request = { ...REQUEST, fields: [['@method', 'GET'] as const, ['@foo', 'bar'] as const] }
     expect(evaluate('"@method"', { request })).toBe('POST')
     expect(() => evaluate('"@foo"', { request })).toThrow(new FormatError('unsupported derived component'))
@@ -394,20 +397,23 @@ describe('componentValue', () => {
       '"content-type";key="a"',
       'structured field with trailing characters',
     ],
-  ])('refuses %s', (_title, text, reason) => {
+  ])('componentValue refuses %s', (_title, text, reason) => {
     expect(() => evaluate(text, { request: REQUEST })).toThrow(new FormatError(reason))
   })
 
-  it.each(['a\nb', 'a\r\n b', 'é', 'a\0'])('refuses the value %j, which could forge a line', (value) => {
-    const reason = new FormatError('component value is not printable ascii')
-    const fields: Field[] = [['x', value]]
-    expect(() => evaluate('"x"', { request: { ...REQUEST, fields } })).toThrow(reason)
-    expect(() => evaluate('"@method"', { request: { ...REQUEST, method: value } })).toThrow(reason)
-    expect(() => evaluate('"@path"', { request: { ...REQUEST, path: `/${value}` } })).toThrow(reason)
-    expect(() => evaluate('"@authority"', { request: { ...REQUEST, authority: value } })).toThrow(reason)
-  })
+  it.each(['a\nb', 'a\r\n b', 'é', 'a\0'])(
+    'componentValue refuses the value %j, which could forge a line',
+    (value) => {
+      const reason = new FormatError('component value is not printable ascii')
+      const fields: Field[] = [['x', value]]
+      expect(() => evaluate('"x"', { request: { ...REQUEST, fields } })).toThrow(reason)
+      expect(() => evaluate('"@method"', { request: { ...REQUEST, method: value } })).toThrow(reason)
+      expect(() => evaluate('"@path"', { request: { ...REQUEST, path: `/${value}` } })).toThrow(reason)
+      expect(() => evaluate('"@authority"', { request: { ...REQUEST, authority: value } })).toThrow(reason)
+    },
+  )
 
-  it('refuses a field that is there twice', () => {
+  it('componentValue refuses a repeated field', () => {
     const fields: Field[] = [
       ['x', '1'],
       ['x', '1'],
@@ -418,51 +424,52 @@ describe('componentValue', () => {
   })
 })
 
-describe('signatureBase', () => {
-  it('is the parameters alone when nothing is covered, without a line feed at the end', () => {
-    expect(signatureBase(listOf('()'), { request: REQUEST })).toBe('"@signature-params": ()')
-  })
+it('signatureBase of no components is the parameters without a line feed', () => {
+  expect(signatureBase(listOf('()'), { request: REQUEST })).toBe('"@signature-params": ()')
+})
 
-  it('writes the parameters of a component outside its quotes, in their order', () => {
-    const list = listOf('("signature";key="sig";req "@status");created=1')
-    expect(signatureBase(list, { request: REQUEST, response: RESPONSE })).toBe(
-      '"signature";key="sig";req: :YWJj:\n"@status": 201\n"@signature-params": ("signature";key="sig";req "@status");created=1',
-    )
-  })
-
-  it('can be built from identifiers made here', () => {
-    const req = new Map([['req', { kind: 'boolean', value: true } as const]])
-    const items = [componentItem('@status'), componentItem('@method', req)]
-    const list: InnerList = { kind: 'inner-list', items, params: new Map() }
-    expect(serializeInnerList(list)).toBe('("@status" "@method";req)')
-    expect(signatureBase(list, { request: REQUEST, response: RESPONSE })).toMatch(
-      /^"@status": 201\n"@method";req: POST\n/,
-    )
-  })
-
-  it.each(['("@method" "@method")', '("content-type" "content-type")'])(
-    'refuses the repetition in %s',
-    (text) => {
-      expect(() => signatureBase(listOf(text), { request: REQUEST })).toThrow(
-        new FormatError('component covered twice'),
-      )
-    },
+it('signatureBase writes the parameters of a component outside its quotes, in their order', () => {
+  const list = listOf('("signature";key="sig";req "@status");created=1')
+  expect(signatureBase(list, { request: REQUEST, response: RESPONSE })).toBe(
+    '"signature";key="sig";req: :YWJj:\n"@status": 201\n"@signature-params": ("signature";key="sig";req "@status");created=1',
   )
+})
 
-  it('refuses a repetition with the parameters in another order', () => {
-    const list = listOf('("signature";req;key="sig" "signature";key="sig";req)')
-    const context = { request: REQUEST, response: RESPONSE }
-    expect(() => signatureBase(list, context)).toThrow(new FormatError('component covered twice'))
-  })
+it('signatureBase accepts identifiers of componentItem', () => {
+  const req = new Map([['req', { kind: 'boolean', value: true } as const]])
+  const items = [componentItem('@status'), componentItem('@method', req)]
+  const list: InnerList = { kind: 'inner-list', items, params: new Map() }
+  expect(serializeInnerList(list)).toBe('("@status" "@method";req)')
+  expect(signatureBase(list, { request: REQUEST, response: RESPONSE })).toMatch(
+    /^"@status": 201\n"@method";req: POST\n/,
+  )
+})
 
-  it('takes components that differ in a parameter for two', () => {
-    const list = listOf('("example-dict";key="a" "example-dict";key="b" "example-dict")')
-    expect(signatureBase(list, { request: REQUEST }).split('\n')).toHaveLength(4)
-  })
+it.each(['("@method" "@method")', '("content-type" "content-type")'])(
+  'signatureBase refuses the repetition in %s',
+  (text) => {
+    expect(() => signatureBase(listOf(text), { request: REQUEST })).toThrow(
+      new FormatError('component covered twice'),
+    )
+  },
+)
 
-  it.each(['("x-absent")', '("example-dict";key="z")'])('refuses the absent component in %s', (text) => {
+it('signatureBase refuses a repetition with the parameters in another order', () => {
+  const list = listOf('("signature";req;key="sig" "signature";key="sig";req)')
+  const context = { request: REQUEST, response: RESPONSE }
+  expect(() => signatureBase(list, context)).toThrow(new FormatError('component covered twice'))
+})
+
+it('signatureBase treats components that differ in a parameter as two', () => {
+  const list = listOf('("example-dict";key="a" "example-dict";key="b" "example-dict")')
+  expect(signatureBase(list, { request: REQUEST }).split('\n')).toHaveLength(4)
+})
+
+it.each(['("x-absent")', '("example-dict";key="z")'])(
+  'signatureBase refuses the absent component in %s',
+  (text) => {
     expect(() => signatureBase(listOf(text), { request: REQUEST })).toThrow(
       new FormatError('covered component is absent'),
     )
-  })
-})
+  },
+)

@@ -11,66 +11,64 @@ import { partsOf, withField } from './handmade-signatures.ts'
 const judge = (response: ResponseMessage, request: RequestMessage) =>
   codeOf(() => verifyResponse(primitives, parseResponse(encodeResponse(response)), request, serviceKeys))
 
-describe('signResponse', () => {
-  it('covers exactly what the protocol lists, in its order', () => {
-    const request = signed('transfer')
-    const message = {
-      ...answers.created,
-      fields: [['content-encoding', 'identity'], ...answers.created.fields],
-    } as const
-    const answer = signResponse(primitives, message, request, service, now)
-    expect(findField(answer.fields, 'signature-input')).toBe(
-      'sig=("@status" "content-type" "content-encoding" "content-digest" "miniseal-receipt" "@method";req ' +
-        '"@authority";req "@path";req "@query";req "content-digest";req "signature-input";req;key="sig" ' +
-        `"signature";req;key="sig");created=${now};keyid="${service.keyid}";tag="miniseal-response"`,
-    )
-  })
+it('signResponse covers the components of the protocol in its order', () => {
+  const request = signed('transfer')
+  const message = {
+    ...answers.created,
+    fields: [['content-encoding', 'identity'], ...answers.created.fields],
+  } as const
+  const answer = signResponse(primitives, message, request, service, now)
+  expect(findField(answer.fields, 'signature-input')).toBe(
+    'sig=("@status" "content-type" "content-encoding" "content-digest" "miniseal-receipt" "@method";req ' +
+      '"@authority";req "@path";req "@query";req "content-digest";req "signature-input";req;key="sig" ' +
+      `"signature";req;key="sig");created=${now};keyid="${service.keyid}";tag="miniseal-response"`,
+  )
+})
 
-  it('leaves out what the response and the request do not have', () => {
-    expect(partsOf(answered('empty', signed('read'))).components).toEqual([
-      '"@status"',
-      '"@method";req',
-      '"@authority";req',
-      '"@path";req',
-      '"@query";req',
-      '"signature-input";req;key="sig"',
-      '"signature";req;key="sig"',
-    ])
-  })
+it('signResponse omits absent fields of the response and the request', () => {
+  expect(partsOf(answered('empty', signed('read'))).components).toEqual([
+    '"@status"',
+    '"@method";req',
+    '"@authority";req',
+    '"@path";req',
+    '"@query";req',
+    '"signature-input";req;key="sig"',
+    '"signature";req;key="sig"',
+  ])
+})
 
-  it('binds to nothing when there was no request, so that no client takes the answer for its own', () => {
-    const answer = answered('problem', undefined)
-    expect(partsOf(answer).components).toEqual([
-      '"@status"',
-      '"content-type"',
-      '"content-digest"',
-      '"miniseal-problem"',
-    ])
-    expect(judge(answer, signed('read'))).toBe('components_incomplete')
-  })
+it('signResponse without a request binds to none, so no client accepts the response', () => {
+  const answer = answered('problem', undefined)
+  expect(partsOf(answer).components).toEqual([
+    '"@status"',
+    '"content-type"',
+    '"content-digest"',
+    '"miniseal-problem"',
+  ])
+  expect(judge(answer, signed('read'))).toBe('components_incomplete')
+})
 
-  it('leaves out a field of the request that cannot be read, and answers all the same', () => {
-    const request = withField(signed('read'), 'signature-input', 'sig=(')
-    expect(partsOf(answered('problem', request)).components).not.toContain('"signature-input";req;key="sig"')
-  })
+it('signResponse omits a malformed field of the request', () => {
+  const request = withField(signed('read'), 'signature-input', 'sig=(')
+  expect(partsOf(answered('problem', request)).components).not.toContain('"signature-input";req;key="sig"')
+})
 
-  it('replaces a digest and a signature that a backend put there', () => {
-    const fields = [
-      ['content-digest', 'sha-256=:AA==:'],
-      ['signature', 'x'],
-      ['signature-input', 'y'],
-    ] as const
-    const message = { ...answers.created, fields: [...answers.created.fields, ...fields] }
-    const request = signed('transfer')
-    const answer = signResponse(primitives, message, request, service, now)
-    expect(judge(answer, request)).toBeUndefined()
-  })
+it('signResponse replaces a digest and a malformed signature of a backend', () => {
+  const fields = [
+    ['content-digest', 'sha-256=:AA==:'],
+    ['signature', 'x'],
+    ['signature-input', 'y'],
+  ] as const
+  const message = { ...answers.created, fields: [...answers.created.fields, ...fields] }
+  const request = signed('transfer')
+  const answer = signResponse(primitives, message, request, service, now)
+  expect(judge(answer, request)).toBeUndefined()
 })
 
 describe('signResponse, with what a backend signed', () => {
   const request = signed('transfer')
 
-  it('puts the service’s member first, and leaves the backend’s beside it', () => {
+  it('signResponse puts its signature before the signature of a backend', () => {
     const passed = [
       ['signature-input', 'bank=("@status");created=1'],
       ['signature', 'bank=:AAAA:'],
@@ -86,7 +84,7 @@ describe('signResponse, with what a backend signed', () => {
     expect(judge(answer, request)).toBeUndefined()
   })
 
-  it('signs nothing that is no response', () => {
+  it('signResponse refuses a status of four digits', () => {
     const message = { ...answers.created, status: 1200 }
     expect(() => signResponse(primitives, message, request, service, now)).toThrow(
       new FormatError('status is not three digits'),
@@ -94,18 +92,16 @@ describe('signResponse, with what a backend signed', () => {
   })
 })
 
-describe('verifyResponse', () => {
-  it('gives the time at which the service made the answer', () => {
-    const request = signed('transfer')
-    expect(verifyResponse(primitives, answered('created', request), request, serviceKeys)).toEqual({
-      created: now + 1,
-    })
+it('verifyResponse returns the time of the signature', () => {
+  const request = signed('transfer')
+  expect(verifyResponse(primitives, answered('created', request), request, serviceKeys)).toEqual({
+    created: now + 1,
   })
+})
 
-  it('knows no key when none is published', () => {
-    const request = signed('transfer')
-    expect(codeOf(() => verifyResponse(primitives, answered('created', request), request, []))).toBe(
-      'key_unknown',
-    )
-  })
+it('verifyResponse refuses every key when none is published', () => {
+  const request = signed('transfer')
+  expect(codeOf(() => verifyResponse(primitives, answered('created', request), request, []))).toBe(
+    'key_unknown',
+  )
 })

@@ -7,25 +7,28 @@ import { fixed } from './fixed-inputs.ts'
 import { namedImplementations } from './implementations.ts'
 
 describe.each(namedImplementations)('keyThumbprint with %s', (_, primitives) => {
-  it('gives the thumbprint of RFC 8037, appendix A.3', () => {
+  it('keyThumbprint gives the thumbprint of RFC 8037, appendix A.3', () => {
     const key = decodeBase64Url('11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo')
     expect(keyThumbprint(primitives, key)).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
   })
 
-  it.each(['Ed25519', 'X25519'] as const)('gives what jose gives for %s', async (crv) => {
-    for (const name of ['one', 'two', 'three']) {
-      const key = fixed(name)
-      const jwk = { kty: 'OKP', crv, x: encodeBase64Url(key) }
-      expect(keyThumbprint(primitives, key, crv)).toBe(await calculateJwkThumbprint(jwk))
-    }
-  })
+  it.each(['Ed25519', 'X25519'] as const)(
+    'keyThumbprint gives the thumbprint of jose for %s',
+    async (crv) => {
+      for (const name of ['one', 'two', 'three']) {
+        const key = fixed(name)
+        const jwk = { kty: 'OKP', crv, x: encodeBase64Url(key) }
+        expect(keyThumbprint(primitives, key, crv)).toBe(await calculateJwkThumbprint(jwk))
+      }
+    },
+  )
 
-  it('tells the curves apart, so that no key passes for one of the other kind', () => {
+  it('keyThumbprint depends on the curve', () => {
     const key = fixed('one')
     expect(keyThumbprint(primitives, key, 'X25519')).not.toBe(keyThumbprint(primitives, key, 'Ed25519'))
   })
 
-  it.each([0, 31, 33, 64])('refuses a key of %i bytes', (length) => {
+  it.each([0, 31, 33, 64])('keyThumbprint refuses a key of %i bytes', (length) => {
     expect(() => keyThumbprint(primitives, new Uint8Array(length))).toThrow(FormatError)
   })
 })

@@ -23,107 +23,103 @@ import { leafHashes, path, plainTree, proof } from './plain-tree.ts'
 
 const sizes = fc.oneof(fc.nat(70_000), fc.maxSafeNat())
 
-describe('tilePath', () => {
-  it.each<[string, HashTile | EntryBundle]>([
-    ['tile/0/000', { kind: 'hashes', level: 0, index: 0, width: 256 }],
-    ['tile/0/x001/x234/067', { kind: 'hashes', level: 0, index: 1234067, width: 256 }],
-    ['tile/1/000.p/17', { kind: 'hashes', level: 1, index: 0, width: 17 }],
-    ['tile/63/999.p/255', { kind: 'hashes', level: 63, index: 999, width: 255 }],
-    ['tile/entries/x001/000.p/1', { kind: 'entries', index: 1000, width: 1 }],
-    [
-      'tile/0/x009/x007/x199/x254/x740/991',
-      { kind: 'hashes', level: 0, index: Number.MAX_SAFE_INTEGER, width: 256 },
-    ],
-  ])('is %s, both ways', (text, tile) => {
-    expect(tilePath(tile)).toBe(text)
-    expect(parseTilePath(text)).toEqual(tile)
-  })
-
-  it('is read as it was written', () => {
-    const width = fc.integer({ min: 1, max: 256 })
-    const tile = fc.oneof(
-      fc.record({ kind: fc.constant('hashes' as const), level: fc.nat(63), index: fc.maxSafeNat(), width }),
-      fc.record({ kind: fc.constant('entries' as const), index: fc.maxSafeNat(), width }),
-    )
-    fc.assert(
-      fc.property(tile, (each) => {
-        expect(parseTilePath(tilePath(each))).toEqual(each)
-      }),
-    )
-  })
-
-  it('refuses to read a path of 5000 characters', () => {
-    expect(() => parseTilePath(`tile/0/${'x999/'.repeat(1000)}000`)).toThrow(FormatError)
-  })
-
-  it.each<[string, HashTile | EntryBundle]>([
-    ['no width', { kind: 'entries', index: 0, width: 0 }],
-    ['too wide', { kind: 'entries', index: 0, width: 257 }],
-    ['a negative index', { kind: 'entries', index: -1, width: 1 }],
-    ['an index that is not safe', { kind: 'entries', index: 2 ** 53, width: 1 }],
-    ['a level too high', { kind: 'hashes', level: 64, index: 0, width: 1 }],
-    ['a level below 0', { kind: 'hashes', level: -1, index: 0, width: 256 }],
-    ['half a level', { kind: 'hashes', level: 0.5, index: 0, width: 1 }],
-  ])('refuses to write %s', (_title, tile) => expect(() => tilePath(tile)).toThrow(FormatError))
+it.each<[string, HashTile | EntryBundle]>([
+  ['tile/0/000', { kind: 'hashes', level: 0, index: 0, width: 256 }],
+  ['tile/0/x001/x234/067', { kind: 'hashes', level: 0, index: 1234067, width: 256 }],
+  ['tile/1/000.p/17', { kind: 'hashes', level: 1, index: 0, width: 17 }],
+  ['tile/63/999.p/255', { kind: 'hashes', level: 63, index: 999, width: 255 }],
+  ['tile/entries/x001/000.p/1', { kind: 'entries', index: 1000, width: 1 }],
+  [
+    'tile/0/x009/x007/x199/x254/x740/991',
+    { kind: 'hashes', level: 0, index: Number.MAX_SAFE_INTEGER, width: 256 },
+  ],
+])('tilePath and parseTilePath map %s both ways', (text, tile) => {
+  expect(tilePath(tile)).toBe(text)
+  expect(parseTilePath(text)).toEqual(tile)
 })
 
-describe('the tiles of a tree', () => {
-  it.each([
-    [0, []],
-    [1, [[0, 0, 1]]],
-    [255, [[0, 0, 255]]],
-    [
-      256,
-      [
-        [0, 1, 0],
-        [1, 0, 1],
-      ],
-    ],
-    [
-      257,
-      [
-        [0, 1, 1],
-        [1, 0, 1],
-      ],
-    ],
-    [
-      70_000,
-      [
-        [0, 273, 112],
-        [1, 1, 17],
-        [2, 0, 1],
-      ],
-    ],
-  ])('of %i are those of the specification', (size, expected) => {
-    expect(tileLevels(size).map(({ level, full, partial }) => [level, full, partial])).toEqual(expected)
-  })
+it('parseTilePath inverts tilePath', () => {
+  const width = fc.integer({ min: 1, max: 256 })
+  const tile = fc.oneof(
+    fc.record({ kind: fc.constant('hashes' as const), level: fc.nat(63), index: fc.maxSafeNat(), width }),
+    fc.record({ kind: fc.constant('entries' as const), index: fc.maxSafeNat(), width }),
+  )
+  fc.assert(
+    fc.property(tile, (each) => {
+      expect(parseTilePath(tilePath(each))).toEqual(each)
+    }),
+  )
+})
 
-  it('have the widths of the specification: floor(s / 256^l) mod 256', () => {
-    fc.assert(
-      fc.property(sizes, (size) => {
-        for (const { level, full, partial } of tileLevels(size)) {
-          expect(partial).toBe(Number((BigInt(size) / 256n ** BigInt(level)) % 256n))
-          expect(widthOfTile(size, level, full)).toBe(partial)
-          expect(widthOfTile(size, level, full + 1)).toBe(0)
-          if (full > 0) expect(widthOfTile(size, level, full - 1)).toBe(tileWidth)
-        }
-      }),
-    )
-  })
+it('parseTilePath refuses a path of 5000 characters', () => {
+  expect(() => parseTilePath(`tile/0/${'x999/'.repeat(1000)}000`)).toThrow(FormatError)
+})
 
-  it('that have grown are exactly those whose width is another than before', () => {
-    fc.assert(
-      fc.property(fc.nat(70_000), fc.nat(3000), (smaller, by) => {
-        const size = smaller + by
-        const expected = tileLevels(size).flatMap(({ level, full, partial }) =>
-          Array.from({ length: partial > 0 ? full + 1 : full }, (_, index) => index)
-            .filter((index) => widthOfTile(size, level, index) !== widthOfTile(smaller, level, index))
-            .map((index) => ({ kind: 'hashes', level, index, width: widthOfTile(size, level, index) })),
-        )
-        expect(grownTiles(smaller, size)).toEqual(expected)
-      }),
-    )
-  })
+it.each<[string, HashTile | EntryBundle]>([
+  ['no width', { kind: 'entries', index: 0, width: 0 }],
+  ['too wide', { kind: 'entries', index: 0, width: 257 }],
+  ['a negative index', { kind: 'entries', index: -1, width: 1 }],
+  ['an index that is not safe', { kind: 'entries', index: 2 ** 53, width: 1 }],
+  ['a level too high', { kind: 'hashes', level: 64, index: 0, width: 1 }],
+  ['a level below 0', { kind: 'hashes', level: -1, index: 0, width: 256 }],
+  ['half a level', { kind: 'hashes', level: 0.5, index: 0, width: 1 }],
+])('tilePath refuses %s', (_title, tile) => expect(() => tilePath(tile)).toThrow(FormatError))
+
+it.each([
+  [0, []],
+  [1, [[0, 0, 1]]],
+  [255, [[0, 0, 255]]],
+  [
+    256,
+    [
+      [0, 1, 0],
+      [1, 0, 1],
+    ],
+  ],
+  [
+    257,
+    [
+      [0, 1, 1],
+      [1, 0, 1],
+    ],
+  ],
+  [
+    70_000,
+    [
+      [0, 273, 112],
+      [1, 1, 17],
+      [2, 0, 1],
+    ],
+  ],
+])('tileLevels gives the tiles of the specification for a tree of %i', (size, expected) => {
+  expect(tileLevels(size).map(({ level, full, partial }) => [level, full, partial])).toEqual(expected)
+})
+
+it('the tiles of a tree have the widths of the specification: floor(s / 256^l) mod 256', () => {
+  fc.assert(
+    fc.property(sizes, (size) => {
+      for (const { level, full, partial } of tileLevels(size)) {
+        expect(partial).toBe(Number((BigInt(size) / 256n ** BigInt(level)) % 256n))
+        expect(widthOfTile(size, level, full)).toBe(partial)
+        expect(widthOfTile(size, level, full + 1)).toBe(0)
+        if (full > 0) expect(widthOfTile(size, level, full - 1)).toBe(tileWidth)
+      }
+    }),
+  )
+})
+
+it('grownTiles returns exactly the tiles whose width changed', () => {
+  fc.assert(
+    fc.property(fc.nat(70_000), fc.nat(3000), (smaller, by) => {
+      const size = smaller + by
+      const expected = tileLevels(size).flatMap(({ level, full, partial }) =>
+        Array.from({ length: partial > 0 ? full + 1 : full }, (_, index) => index)
+          .filter((index) => widthOfTile(size, level, index) !== widthOfTile(smaller, level, index))
+          .map((index) => ({ kind: 'hashes', level, index, width: widthOfTile(size, level, index) })),
+      )
+      expect(grownTiles(smaller, size)).toEqual(expected)
+    }),
+  )
 })
 
 describe('a tree of 70000 leaves in tiles', () => {
@@ -157,12 +153,12 @@ describe('a tree of 70000 leaves in tiles', () => {
     })
   }
 
-  it('has the root of the RFC', () => {
+  it('a tree of 70000 leaves in tiles has the root of the RFC', () => {
     expect(growth.root()).toEqual(tree.mth(0, size))
     expect(tiles.size).toBe(274 + 2 + 1)
   })
 
-  it('gives every proof from the tiles of that size', () => {
+  it('a tree of 70000 leaves in tiles gives every proof from the tiles of that size', () => {
     const pair = fc.tuple(fc.nat(size - 1), fc.integer({ min: 1, max: size })).map(([m, n]) => [m % n, n])
     fc.assert(
       fc.property(pair, ([m = 0, n = 1]) => {
@@ -174,7 +170,7 @@ describe('a tree of 70000 leaves in tiles', () => {
     )
   })
 
-  it('refuses a tile that is too short', () => {
+  it('a tree of 70000 leaves in tiles refuses a tile that is too short', () => {
     const [, tile] = fetch({ kind: 'hashes', level: 0, index: 0, width: 5 })
     const node = (from: number, count: number) =>
       nodeInTile(primitives, { level: 0, index: 0, from, count }, tile)
@@ -187,7 +183,7 @@ describe('a tree of 70000 leaves in tiles', () => {
 describe('bundles', () => {
   const entry = fc.uint8Array({ maxLength: 40 })
 
-  it('are read as they were written', () => {
+  it('bundles decode to the encoded values', () => {
     fc.assert(
       fc.property(fc.array(entry, { minLength: 1, maxLength: 256 }), (entries) => {
         expect(parseBundle(encodeBundle(entries), entries.length)).toEqual(entries)
@@ -195,20 +191,20 @@ describe('bundles', () => {
     )
   })
 
-  it('hold entries of 65535 bytes, and none longer', () => {
+  it('bundles contain entries of at most 65535 bytes', () => {
     const long = new Uint8Array(65535).fill(7)
     expect(parseBundle(encodeBundle([long]), 1)).toEqual([long])
     expect(() => encodeBundle([Uint8Array.of(...long.slice(1), 1, 1)])).toThrow(FormatError)
   })
 
-  it('hold 1 to 256 entries', () => {
+  it('bundles contain 1 to 256 entries', () => {
     const entries = Array.from({ length: 256 }, () => Uint8Array.of(1))
     expect(parseBundle(encodeBundle(entries), 256)).toEqual(entries)
     expect(() => encodeBundle([])).toThrow(FormatError)
     expect(() => encodeBundle([...entries, Uint8Array.of(1)])).toThrow(FormatError)
   })
 
-  it('are refused when they are cut off, too long, or of another width', () => {
+  it('bundles are refused when truncated, too long, or of another width', () => {
     const bytes = encodeBundle([Uint8Array.of(1, 2), Uint8Array.of(3)])
     for (let length = 0; length < bytes.length; length++)
       expect(() => parseBundle(bytes.slice(0, length), 2), `${length}`).toThrow(FormatError)

@@ -24,7 +24,7 @@ const two = `${lineOf('X1')}${lineOf('X2')}`
 describe('a policy', () => {
   const policy = parse(examplePolicy)
 
-  it('of the specification is read', () => {
+  it('a policy of the specification is accepted', () => {
     expect(policy.logs).toEqual([{ key: logKey }])
     expect(policy.witnesses.map(({ name }) => name)).toEqual(['X1', 'X2', 'X3', 'Y1', 'Y2', 'Y3'])
     expect(policy.groups.map(({ name, threshold }) => [name, threshold])).toEqual([
@@ -35,7 +35,7 @@ describe('a policy', () => {
     expect(policy.quorum).toBe('X-and-Y')
   })
 
-  it('is read as it was written, in its plainest form', () => {
+  it('a policy decodes to the encoded value and is encoded in its plainest form', () => {
     const withUrls: TlogPolicy = {
       ...policy,
       logs: [{ key: logKey, url: 'https://pay.example.com/log' }],
@@ -48,22 +48,22 @@ describe('a policy', () => {
     }
   })
 
-  it('may have comments, tabs, and spaces around its words', () => {
+  it('a policy may contain comments, tabs and extra spaces', () => {
     const loose = `# who counts\n \t# this too\n\n  ${logLine.replace(' ', ' \t ')}\tquorum\tnone \n`
     expect(parse(loose)).toEqual(parse(`${logLine}quorum none\n`))
   })
 
-  it('of nothing but a quorum is one', () => {
+  it('a policy may consist of a quorum only', () => {
     expect(parse('quorum none\n')).toEqual({ logs: [], witnesses: [], groups: [], quorum: undefined })
   })
 
-  it('may have 64 groups, and no more', () => {
+  it('a policy may have 64 groups, and no more', () => {
     const of = (count: number) => parse(`${manyWitnesses(count)}${manyGroups(count)}quorum none\n`)
     expect(of(64).groups).toHaveLength(64)
     expect(() => of(65)).toThrow(FormatError)
   })
 
-  it('is written with all and any where that is what its numbers say', () => {
+  it('a policy is encoded with all and any instead of the equal numbers', () => {
     const text = `${two}group A 2 X1\tX2\ngroup B 1 A\nquorum B\n`
     const plain = encodePolicy(primitives, parse(text))
     expect(plain).toBe(`${two}group A all X1 X2\ngroup B all A\nquorum B\n`)
@@ -71,13 +71,13 @@ describe('a policy', () => {
     expect(any).toBe(`${two}group A any X1 X2\nquorum none\n`)
   })
 
-  it('may ask for ten of twelve', () => {
+  it('a policy may require ten of twelve', () => {
     const names = Array.from({ length: 12 }, (_, i) => `w${i}`)
     const { groups } = parse(`${names.map(lineOf).join('')}group A 10 ${names.join(' ')}\nquorum A\n`)
     expect(groups).toEqual([{ name: 'A', threshold: 10, members: names }])
   })
 
-  it('may have comments that begin with their first word', () => {
+  it('a policy may contain comments without a space after the sign', () => {
     expect(parse('#all of this\n# and this#\nquorum none\n')).toEqual(parse('quorum none\n'))
     expect(() => parse('quorum# none\n')).toThrow(FormatError)
   })
@@ -89,9 +89,9 @@ describe('a policy', () => {
     ['a rule of letters', `${two}group A 1xx X1 X2\nquorum none\n`],
     ['a group without a rule', `${two}group A\nquorum none\n`],
     ['a quorum without a name', `${two}quorum\n`],
-  ])('with %s is refused', (_title, text) => expect(() => parse(text)).toThrow(FormatError))
+  ])('a policy with %s is refused', (_title, text) => expect(() => parse(text)).toThrow(FormatError))
 
-  it('has at most 65536 characters', () => {
+  it('a policy has at most 65536 characters', () => {
     const text = 'quorum none\n'
     expect(parse(`#${'x'.repeat(65_536 - text.length - 2)}\n${text}`).quorum).toBeUndefined()
     const longer = `#${'x'.repeat(65_536 - text.length - 1)}\n${text}`
@@ -106,7 +106,7 @@ describe('a policy', () => {
     ['a space in a name', { ...policy, groups: [{ name: 'a b', threshold: 1, members: ['X1'] }] }],
     ['an empty address', { ...policy, logs: [{ key: logKey, url: '' }] }],
     ['a quorum that is not known', { ...policy, quorum: 'Z' }],
-  ])('is not written with %s', (_title, bad) =>
+  ])('a policy is not encoded with %s', (_title, bad) =>
     expect(() => encodePolicy(primitives, bad)).toThrow(FormatError),
   )
 })
@@ -121,11 +121,11 @@ describe('a quorum', () => {
     ['one of X and all of Y', ['X1', 'Y1', 'Y2', 'Y3'], false],
     ['all of X', ['X1', 'X2', 'X3'], false],
     ['strangers', ['Z1', 'Z2', 'Z3'], false],
-  ])('of the example is judged right for %s', (_title, cosigned, enough) => {
+  ])('the quorum of the example is decided for %s', (_title, cosigned, enough) => {
     expect(hasQuorum(policy, new Set(cosigned))).toBe(enough)
   })
 
-  it('may be one witness, or none', () => {
+  it('a quorum may be one witness, or none', () => {
     expect(hasQuorum({ ...policy, quorum: 'Y3' }, new Set(['Y3']))).toBe(true)
     expect(hasQuorum({ ...policy, quorum: 'Y3' }, new Set(['Y2']))).toBe(false)
     expect(hasQuorum({ ...policy, quorum: undefined }, new Set())).toBe(true)
@@ -140,7 +140,7 @@ describe('verifyByPolicy', () => {
   const noteWith = (...cosignatures: readonly NoteSignature[]) =>
     encodeNote({ text, signatures: [own, ...cosignatures] })
 
-  it('accepts a checkpoint with its quorum, and tells who has cosigned it when', () => {
+  it('verifyByPolicy accepts a checkpoint with its quorum and returns its cosignatures', () => {
     const note = noteWith(by('Y2', now + 3), by('stranger'), by('X1'), by('X3', now + 1))
     expect(verifyByPolicy(primitives, note, policy).cosignatures).toEqual([
       { witness: 'X1', time: now },
@@ -149,7 +149,7 @@ describe('verifyByPolicy', () => {
     ])
   })
 
-  it('finds quorum_missing with too few, and counts nobody twice', () => {
+  it('verifyByPolicy throws quorum_missing for too few witnesses and counts each once', () => {
     const judge = (...cosignatures: readonly NoteSignature[]) =>
       reasonOf(() => verifyByPolicy(primitives, noteWith(...cosignatures), policy))
     expect(judge()).toBe('quorum_missing')
@@ -157,7 +157,7 @@ describe('verifyByPolicy', () => {
     expect(judge(by('X1'), by('X1', now + 1), by('Y1'))).toBe('quorum_missing')
   })
 
-  it('finds signature_wrong for a wrong cosignature of a known witness, though there are enough others', () => {
+  it('verifyByPolicy throws signature_wrong for a wrong cosignature of a known witness, even with a quorum', () => {
     const good = [by('X1'), by('X2'), by('Y1')]
     const wrong = { ...by('Y3'), signature: flipped(by('Y3').signature, 20) }
     expect(reasonOf(() => verifyByPolicy(primitives, noteWith(...good, wrong), policy))).toBe(
@@ -165,7 +165,7 @@ describe('verifyByPolicy', () => {
     )
   })
 
-  it('does not take a cosignature for the signature of the log, nor a log that is not listed', () => {
+  it('verifyByPolicy requires the signature of a listed log', () => {
     const unsigned = encodeNote({ text, signatures: [by('X1'), by('X2'), by('Y1')] })
     expect(reasonOf(() => verifyByPolicy(primitives, unsigned, policy))).toBe('signature_missing')
     expect(reasonOf(() => verifyByPolicy(primitives, noteWith(), { ...policy, logs: [] }))).toBe(
@@ -173,7 +173,7 @@ describe('verifyByPolicy', () => {
     )
   })
 
-  it('does not count a stranger who bears the name of a witness', () => {
+  it('verifyByPolicy does not count an unknown key with the name of a witness', () => {
     const asWitness = cosign(primitives, text, noteSigner(witness('X1').signer.name, 'another'), now)
     const judge = () => verifyByPolicy(primitives, noteWith(asWitness, by('X2'), by('Y1')), policy)
     expect(reasonOf(judge)).toBe('quorum_missing')

@@ -39,59 +39,47 @@ const receipt = {
 const id = 'A'.repeat(43)
 
 export const clientTargets: readonly Target[] = [
-  binaryTarget('event-frame', {
-    seeds: [json(event)],
-    refusals: [FormatError],
-    parse: (bytes) => parseEvent({ sequence: 1, event: bytes }),
-  }),
-  binaryTarget('event-list', {
-    seeds: [json({ from: 1, last: 1, events: [{ ...event, sequence: 1 }] })],
-    refusals: channel,
-    parse: parseEventList,
-  }),
-  binaryTarget('event-position', {
-    seeds: [json({ from: 1, last: 2 })],
-    refusals: channel,
-    parse: parseEventPosition,
-  }),
-  binaryTarget('login-answer', {
-    seeds: [json(login)],
-    refusals: channel,
-    parse: (bytes) => parseLoginAnswer(bytes, device as never),
-  }),
-  binaryTarget('token-answer', { seeds: [json(login)], refusals: channel, parse: parseTokenAnswer }),
-  binaryTarget('session-list', {
-    seeds: [
+  binaryTarget('event-frame', [FormatError], [json(event)], (bytes) =>
+    parseEvent({ sequence: 1, event: bytes }),
+  ),
+  binaryTarget(
+    'event-list',
+    channel,
+    [json({ from: 1, last: 1, events: [{ ...event, sequence: 1 }] })],
+    parseEventList,
+  ),
+  binaryTarget('event-position', channel, [json({ from: 1, last: 2 })], parseEventPosition),
+  binaryTarget('login-answer', channel, [json(login)], (bytes) => parseLoginAnswer(bytes, device as never)),
+  binaryTarget('token-answer', channel, [json(login)], parseTokenAnswer),
+  binaryTarget(
+    'session-list',
+    channel,
+    [
       json({
         sessions: [{ id, device: { id }, created_at: 1, last_seen_at: 1, expires_at: 2, current: true }],
       }),
     ],
-    refusals: channel,
-    parse: parseSessionList,
+    parseSessionList,
+  ),
+  binaryTarget(
+    'device-list',
+    channel,
+    [json({ devices: [{ id, current: true, created_at: 1, last_seen_at: 1 }] })],
+    parseDeviceList,
+  ),
+  binaryTarget('receipt-answer', channel, [json(receipt)], (bytes) =>
+    verifyReceipt(primitives, id, bytes, { vkey: encodeVerifierKey(primitives, logKey) }),
+  ),
+  binaryTarget('clear-answer', [], [json(problem), json({ ...problem, code: 'replayed' })], (body) => {
+    const headers = { 'content-type': 'application/problem+json', 'retry-after': '3' }
+    const error = clearAnswerError({ status: 401, headers, body })
+    if (error.outcome === 'refused') throw new Broken('an answer in the clear was believed')
   }),
-  binaryTarget('device-list', {
-    seeds: [json({ devices: [{ id, current: true, created_at: 1, last_seen_at: 1 }] })],
-    refusals: channel,
-    parse: parseDeviceList,
-  }),
-  binaryTarget('receipt-answer', {
-    seeds: [json(receipt)],
-    refusals: channel,
-    parse: (bytes) => verifyReceipt(primitives, id, bytes, { vkey: encodeVerifierKey(primitives, logKey) }),
-  }),
-  binaryTarget('clear-answer', {
-    seeds: [json(problem), json({ ...problem, code: 'replayed' })],
-    refusals: [],
-    parse: (body) => {
-      const headers = { 'content-type': 'application/problem+json', 'retry-after': '3' }
-      const error = clearAnswerError({ status: 401, headers, body })
-      if (error.outcome === 'refused') throw new Broken('an answer in the clear was believed')
-    },
-  }),
-  binaryTarget('refusal', {
-    seeds: [json(problem), json({ ...problem, code: 'idempotency_in_progress', outcome: 'unknown' })],
-    refusals: [],
-    parse: (content) =>
+  binaryTarget(
+    'refusal',
+    [],
+    [json(problem), json({ ...problem, code: 'idempotency_in_progress', outcome: 'unknown' })],
+    (content) =>
       findRefusal({ status: 409, fields: [['content-type', 'application/problem+json']], content }, true, 0),
-  }),
+  ),
 ]

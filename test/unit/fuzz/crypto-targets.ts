@@ -68,73 +68,69 @@ const note = proofOf(3).checkpoint
 const roots = [decodeHex(configuration.root.public_key)]
 
 const binary: readonly Target[] = [
-  binaryTarget('frame', {
-    seeds: [...frames.frames, ...frames.refused].map(({ frame }) => decodeHex(frame)),
-    refusals: protocol,
-    parse: (bytes) => parseFrame(bytes, maxFrame),
-    encode: encodeFrame,
-  }),
-  binaryTarget('binary-http-request', {
-    seeds: [...encoded(messages.requests), ...encoded(messages.refused)].flatMap((bytes) => [
+  binaryTarget(
+    'frame',
+    protocol,
+    [...frames.frames, ...frames.refused].map(({ frame }) => decodeHex(frame)),
+    (bytes) => parseFrame(bytes, maxFrame),
+    encodeFrame,
+  ),
+  binaryTarget(
+    'binary-http-request',
+    format,
+    [...encoded(messages.requests), ...encoded(messages.refused)].flatMap((bytes) => [
       bytes,
       padMessage(bytes),
     ]),
-    refusals: format,
-    parse: parseRequest,
-    encode: encodeRequest,
-    form: 'padded',
-  }),
-  binaryTarget('binary-http-response', {
-    seeds: [...encoded(messages.responses), ...encoded(messages.tolerated), ...encoded(messages.refused)],
-    refusals: format,
-    parse: parseResponse,
-    encode: encodeResponse,
-    form: 'padded',
-  }),
-  binaryTarget('varint', {
-    seeds: [0, 63, 64, 16383, 16384, 2 ** 30, Number.MAX_SAFE_INTEGER].map(encodeVarint),
-    refusals: format,
-    parse: (bytes) => readVarint(bytes, 0),
-    encode: ({ value }) => encodeVarint(value),
-    form: 'stable',
-  }),
-  binaryTarget('entry-bundle', {
-    seeds: [
-      Uint8Array.of(2, ...encodeBundle([new Uint8Array(3), new Uint8Array(300)])),
-      Uint8Array.of(1, 0, 0),
-    ],
-    refusals: format,
-    parse: (bytes) => parseBundle(bytes.subarray(1), bytes[0] ?? 1),
-    encode: (entries) => concatBytes(Uint8Array.of(entries.length % 256), encodeBundle(entries)),
-  }),
-  binaryTarget('leaf', {
-    seeds: [...log.leaves.map(({ leaf }) => leaf), ...log.refused_leaves.map(({ text }) => text)].map(
-      encodeUtf8,
-    ),
-    refusals: format,
-    parse: parseLeaf,
-    encode: encodeLeaf,
-  }),
-  binaryTarget('group', {
-    seeds: [...log.groups.map(({ group }) => group), ...log.refused_groups.map(({ text }) => text)].map(
-      encodeUtf8,
-    ),
-    refusals: format,
-    parse: parseGroup,
-    encode: encodeGroup,
-  }),
-  binaryTarget('utf-8', {
-    seeds: [encodeUtf8('午饭 a\u0000'), Uint8Array.of(0xed, 0xa0, 0x80)],
-    refusals: format,
-    parse: decodeUtf8,
-    encode: encodeUtf8,
-  }),
-  binaryTarget('ascii', {
-    seeds: [encodeUtf8('abc ~')],
-    refusals: format,
-    parse: decodeAscii,
-    encode: encodeAscii,
-  }),
+    parseRequest,
+    encodeRequest,
+    'padded',
+  ),
+  binaryTarget(
+    'binary-http-response',
+    format,
+    [...encoded(messages.responses), ...encoded(messages.tolerated), ...encoded(messages.refused)],
+    parseResponse,
+    encodeResponse,
+    'padded',
+  ),
+  binaryTarget(
+    'varint',
+    format,
+    [0, 63, 64, 16383, 16384, 2 ** 30, Number.MAX_SAFE_INTEGER].map(encodeVarint),
+    (bytes) => readVarint(bytes, 0),
+    ({ value }) => encodeVarint(value),
+    'stable',
+  ),
+  binaryTarget(
+    'entry-bundle',
+    format,
+    [Uint8Array.of(2, ...encodeBundle([new Uint8Array(3), new Uint8Array(300)])), Uint8Array.of(1, 0, 0)],
+    (bytes) => parseBundle(bytes.subarray(1), bytes[0] ?? 1),
+    (entries) => concatBytes(Uint8Array.of(entries.length % 256), encodeBundle(entries)),
+  ),
+  binaryTarget(
+    'leaf',
+    format,
+    [...log.leaves.map(({ leaf }) => leaf), ...log.refused_leaves.map(({ text }) => text)].map(encodeUtf8),
+    parseLeaf,
+    encodeLeaf,
+  ),
+  binaryTarget(
+    'group',
+    format,
+    [...log.groups.map(({ group }) => group), ...log.refused_groups.map(({ text }) => text)].map(encodeUtf8),
+    parseGroup,
+    encodeGroup,
+  ),
+  binaryTarget(
+    'utf-8',
+    format,
+    [encodeUtf8('午饭 a\u0000'), Uint8Array.of(0xed, 0xa0, 0x80)],
+    decodeUtf8,
+    encodeUtf8,
+  ),
+  binaryTarget('ascii', format, [encodeUtf8('abc ~')], decodeAscii, encodeAscii),
 ]
 
 const dictionaries = [
@@ -144,85 +140,66 @@ const dictionaries = [
 ]
 
 const texts: readonly Target[] = [
-  textTarget('dictionary', {
-    seeds: dictionaries,
-    refusals: format,
-    parse: parseDictionary,
-    encode: serializeDictionary,
-    form: 'stable',
-  }),
-  textTarget('item', {
-    seeds: ['"a";b=1', '?0', ':YQ==:', '-999999999999999', '1.5', 'token/x:*', '"\\""'],
-    refusals: format,
-    parse: parseItem,
-    encode: serializeItem,
-    form: 'stable',
-  }),
-  textTarget('content-digest', {
-    seeds: dictionaries,
-    refusals: format,
-    parse: (text) => verifyContentDigest(primitives, text, new Uint8Array(0)),
-  }),
-  textTarget('configuration', {
-    seeds: [...configuration.accepted, ...configuration.refused].map(({ jws }) => jws),
-    refusals: protocol,
-    parse: (text) => verifyConfiguration(primitives, text, roots, now),
-  }),
-  textTarget('note', { seeds: [note], refusals: format, parse: parseNote, encode: encodeNote }),
-  textTarget('verifier-key', {
-    seeds: [encodeVerifierKey(primitives, logKey), encodeVerifierKey(primitives, witness('w1').key)],
-    refusals: format,
-    parse: (text) => parseVerifierKey(primitives, text),
-    encode: (key) => encodeVerifierKey(primitives, key),
-  }),
-  textTarget('checkpoint', {
-    seeds: [
-      note.slice(0, note.indexOf('\n\n') + 1),
-      'a\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nmore\n',
-    ],
-    refusals: format,
-    parse: parseCheckpoint,
-    encode: encodeCheckpoint,
-  }),
-  textTarget('checkpoint-note', { seeds: [note], refusals: format, parse: parseCheckpointNote }),
-  textTarget('decimal', {
-    seeds: ['0', '1', '9007199254740991', '9007199254740992', '01'],
-    refusals: format,
-    parse: parseDecimal,
-    encode: String,
-  }),
-  textTarget('tile-path', {
-    seeds: [...log.tile_paths.map(({ path }) => path), ...log.refused_tile_paths],
-    refusals: format,
-    parse: parseTilePath,
-    encode: tilePath,
-  }),
-  textTarget('tlog-proof', {
-    seeds: [proof],
-    refusals: format,
-    parse: parseTlogProof,
-    encode: encodeTlogProof,
-  }),
-  textTarget('tlog-policy', {
-    seeds: [encodePolicy(primitives, policy), '# none\nlog a\nquorum none\n'],
-    refusals: format,
-    parse: (text) => parsePolicy(primitives, text),
-    encode: (read) => encodePolicy(primitives, read),
-    form: 'stable',
-  }),
-  textTarget('base64', {
-    seeds: ['', 'YQ==', 'YWI=', 'YWJj+/A='],
-    refusals: format,
-    parse: decodeBase64,
-    encode: encodeBase64,
-  }),
-  textTarget('base64url', {
-    seeds: ['', 'YQ', 'YWI', 'YWJj-_A'],
-    refusals: format,
-    parse: decodeBase64Url,
-    encode: encodeBase64Url,
-  }),
-  textTarget('hex', { seeds: ['', '00ff7a'], refusals: format, parse: decodeHex, encode: encodeHex }),
+  textTarget('dictionary', format, dictionaries, parseDictionary, serializeDictionary, 'stable'),
+  textTarget(
+    'item',
+    format,
+    ['"a";b=1', '?0', ':YQ==:', '-999999999999999', '1.5', 'token/x:*', '"\\""'],
+    parseItem,
+    serializeItem,
+    'stable',
+  ),
+  textTarget('content-digest', format, dictionaries, (text) =>
+    verifyContentDigest(primitives, text, new Uint8Array(0)),
+  ),
+  textTarget(
+    'configuration',
+    protocol,
+    [...configuration.accepted, ...configuration.refused].map(({ jws }) => jws),
+    (text) => verifyConfiguration(primitives, text, roots, now),
+  ),
+  textTarget('note', format, [note], parseNote, encodeNote),
+  textTarget(
+    'verifier-key',
+    format,
+    [encodeVerifierKey(primitives, logKey), encodeVerifierKey(primitives, witness('w1').key)],
+    (text) => parseVerifierKey(primitives, text),
+    (key) => encodeVerifierKey(primitives, key),
+  ),
+  textTarget(
+    'checkpoint',
+    format,
+    [note.slice(0, note.indexOf('\n\n') + 1), 'a\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nmore\n'],
+    parseCheckpoint,
+    encodeCheckpoint,
+  ),
+  textTarget('checkpoint-note', format, [note], parseCheckpointNote),
+  textTarget(
+    'decimal',
+    format,
+    ['0', '1', '9007199254740991', '9007199254740992', '01'],
+    parseDecimal,
+    String,
+  ),
+  textTarget(
+    'tile-path',
+    format,
+    [...log.tile_paths.map(({ path }) => path), ...log.refused_tile_paths],
+    parseTilePath,
+    tilePath,
+  ),
+  textTarget('tlog-proof', format, [proof], parseTlogProof, encodeTlogProof),
+  textTarget(
+    'tlog-policy',
+    format,
+    [encodePolicy(primitives, policy), '# none\nlog a\nquorum none\n'],
+    (text) => parsePolicy(primitives, text),
+    (read) => encodePolicy(primitives, read),
+    'stable',
+  ),
+  textTarget('base64', format, ['', 'YQ==', 'YWI=', 'YWJj+/A='], decodeBase64, encodeBase64),
+  textTarget('base64url', format, ['', 'YQ', 'YWI', 'YWJj-_A'], decodeBase64Url, encodeBase64Url),
+  textTarget('hex', format, ['', '00ff7a'], decodeHex, encodeHex),
 ]
 
 export const cryptoTargets: readonly Target[] = [...binary, ...texts]

@@ -1,8 +1,8 @@
 /**
- * Fuzzing led by coverage: an input that reaches something new is kept, and changed further.
+ * Fuzzing guided by coverage: an input with new coverage joins the corpus.
  *
- * `npm run fuzz -- --seconds 10 --target frame --seed 7`: ten seconds for one target; without `--target`, for each one. What is
- * found is made as small as it goes and written to `found/`, where `npm test` runs it. Exits with 1 then.
+ * `npm run fuzz -- --seconds 10 --target frame --seed 7`: ten seconds for one target; without `--target`, for each. It minimises
+ * findings and writes them to `found/`, which `npm test` runs, and then exits with 1.
  */
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
@@ -14,15 +14,15 @@ import type { Target } from './target.ts'
 import { tryInput } from './target.ts'
 import { targets } from './targets.ts'
 
-/** Inputs between two looks at the coverage: a look takes as long as many short parses. */
+/** Inputs between two reads of the coverage, which cost as much as many short parses. */
 const batch = 200
 
 export interface Fuzzed {
   readonly executions: number
   readonly corpus: number
-  /** Characters of our own code that ran. */
+  /** Characters of our code that ran. */
   readonly reached: number
-  /** How many inputs were read. */
+  /** The number of accepted inputs. */
   readonly read: number
   readonly found?: { readonly input: Uint8Array; readonly error: unknown }
 }
@@ -64,7 +64,7 @@ export function fuzz(target: Target, seed: number, until: number): Fuzzed {
   }
 }
 
-/** Those of a batch that reach the new places: half of it is run again, and half of the half, until one is left. */
+/** The inputs of a batch that reach the new places, found by bisection. */
 function findNew(
   target: Target,
   inputs: readonly Uint8Array[],
@@ -84,7 +84,7 @@ function findNew(
   return places.size === 0 ? kept : [...kept, ...findNew(target, inputs.slice(half), coverage, places)]
 }
 
-/** Shorter pieces are taken away for as long as something is still found. */
+/** Removes pieces of decreasing size while the finding remains. */
 function minimise(target: Target, found: Uint8Array): Uint8Array {
   let input = found
   const isFound = (candidate: Uint8Array): boolean => {

@@ -1,6 +1,6 @@
-/** Changes an input a little, where parsers are told to look: bits, numbers at the edges, pieces cut, doubled and moved. */
+/** Small mutations of an input: bits, boundary values, pieces removed, duplicated and moved. */
 
-/** Random numbers that are the same for one seed (xorshift32). */
+/** Deterministic random numbers (xorshift32). */
 export class Random {
   #state: number
 
@@ -25,7 +25,7 @@ export class Random {
   }
 }
 
-/** Bytes at which encodings change their meaning, and those that texts are made of. */
+/** Boundaries of encodings, and separators of texts. */
 const edges: readonly number[] = [
   0, 1, 0x0a, 0x20, 0x22, 0x2c, 0x2f, 0x3b, 0x3d, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xff,
 ]
@@ -64,10 +64,10 @@ const changes: readonly Change[] = [
   },
 ]
 
-/** Longer inputs find nothing that these do not, and take longer. */
+/** Longer inputs are slower and reach nothing new. */
 const longest = 4_096
 
-/** @param others where pieces are taken from; not empty */
+/** @param others the source of inserted pieces; not empty */
 export function mutate(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
   let changed = bytes
   for (let count = 1 + random.below(4); count > 0; count--)

@@ -39,65 +39,43 @@ const routes = JSON.stringify([
 ])
 
 const settings: readonly Target[] = [
-  textTarget('routes-file', {
-    seeds: [routes, '[{"path":"/","upstream":"https://a"}]'],
-    refusals: operator,
-    parse: parseRoutes,
-  }),
-  textTarget('upstreams', {
-    seeds: ['/a=http://h:1,/b=https://[::1]:2/', '=http://x'],
-    refusals: operator,
-    parse: parseUpstreams,
-  }),
-  textTarget('limits', {
-    seeds: ['user=120/60,in_flight=256', 'body_mib=1'],
-    refusals: operator,
-    parse: (text) => parseLimits(text, 'production'),
-  }),
-  textTarget('trusted-proxies', { seeds: ['0', '9', '10'], refusals: operator, parse: parseTrustedProxies }),
-  textTarget('retention', {
-    seeds: ['security=190d,reads=1y,writes=5y'],
-    refusals: operator,
-    parse: parseRetention,
-  }),
-  textTarget('risk-policy', {
-    seeds: ['0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'],
-    refusals: operator,
-    parse: parseRiskPolicy,
-  }),
-  textTarget('push-keys', {
-    seeds: ['orders=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'],
-    refusals: operator,
-    parse: parsePushKeys,
-  }),
-  textTarget('wechat-apps', {
-    seeds: ['wx1:secret,wx2:more'],
-    refusals: operator,
-    parse: (text) => parseApps(text, 'production'),
-  }),
-  textTarget('master-keys', {
-    seeds: [Buffer.alloc(32, 7).toString('base64')],
-    refusals: operator,
-    parse: parseMasterKeys,
-    encode: (keys) => (keys ?? []).map((key) => Buffer.from(key).toString('base64')).join(','),
-    form: 'stable',
-  }),
-  textTarget('log-origin', {
-    seeds: ['pay.example.com/audit/2026', '[::1]:1/a'],
-    refusals: operator,
-    parse: parseLogOrigin,
-  }),
-  textTarget('public-origin', {
-    seeds: ['https://pay.example.com', 'http://127.0.0.1:80', 'https://[::1]:443'],
-    refusals: operator,
-    parse: parseOrigin,
-    encode: String,
-    form: 'stable',
-  }),
-  textTarget('database', {
-    seeds: ['sqlite:a.db', 'postgres://u@h/d', 'postgres://u@h/d\n9\npostgres://u@h:2/d'],
-    refusals: operator,
-    parse: (text) => {
+  textTarget('routes-file', operator, [routes, '[{"path":"/","upstream":"https://a"}]'], parseRoutes),
+  textTarget('upstreams', operator, ['/a=http://h:1,/b=https://[::1]:2/', '=http://x'], parseUpstreams),
+  textTarget('limits', operator, ['user=120/60,in_flight=256', 'body_mib=1'], (text) =>
+    parseLimits(text, 'production'),
+  ),
+  textTarget('trusted-proxies', operator, ['0', '9', '10'], parseTrustedProxies),
+  textTarget('retention', operator, ['security=190d,reads=1y,writes=5y'], parseRetention),
+  textTarget(
+    'risk-policy',
+    operator,
+    ['0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'],
+    parseRiskPolicy,
+  ),
+  textTarget('push-keys', operator, ['orders=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'], parsePushKeys),
+  textTarget('wechat-apps', operator, ['wx1:secret,wx2:more'], (text) => parseApps(text, 'production')),
+  textTarget(
+    'master-keys',
+    operator,
+    [Buffer.alloc(32, 7).toString('base64')],
+    parseMasterKeys,
+    (keys) => (keys ?? []).map((key) => Buffer.from(key).toString('base64')).join(','),
+    'stable',
+  ),
+  textTarget('log-origin', operator, ['pay.example.com/audit/2026', '[::1]:1/a'], parseLogOrigin),
+  textTarget(
+    'public-origin',
+    operator,
+    ['https://pay.example.com', 'http://127.0.0.1:80', 'https://[::1]:443'],
+    parseOrigin,
+    String,
+    'stable',
+  ),
+  textTarget(
+    'database',
+    operator,
+    ['sqlite:a.db', 'postgres://u@h/d', 'postgres://u@h/d\n9\npostgres://u@h:2/d'],
+    (text) => {
       const [database = '', pool, direct] = text.split('\n')
       return parseDatabase({
         MINISEAL_DATABASE: database,
@@ -105,11 +83,12 @@ const settings: readonly Target[] = [
         MINISEAL_POSTGRES_DIRECT_URL: direct,
       })
     },
-  }),
-  textTarget('traces', {
-    seeds: ['http://127.0.0.1:4318\notlp\nhttp/json', 'https://[::1]/\nnone\n'],
-    refusals: operator,
-    parse: (text) => {
+  ),
+  textTarget(
+    'traces',
+    operator,
+    ['http://127.0.0.1:4318\notlp\nhttp/json', 'https://[::1]/\nnone\n'],
+    (text) => {
       const [endpoint, exporter, protocol] = text.split('\n')
       return parseTraces({
         OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
@@ -117,15 +96,16 @@ const settings: readonly Target[] = [
         OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
       })
     },
-  }),
-  textTarget('environment', {
-    seeds: [
+  ),
+  textTarget(
+    'environment',
+    [ConfigError],
+    [
       'NODE_ENV=production\nMINISEAL_ORIGIN=https://a\nMINISEAL_WECHAT_APPS=wx1:x\nPORT=1',
       'HOST=::1\nMINISEAL_LIMITS=user=1/1\nMINISEAL_MAX_DEVICES=3\nMINISEAL_WECHAT_API=https://b\nLOG_LEVEL=warn',
     ],
-    refusals: [ConfigError],
-    parse: (text) => readConfig(environmentOf(text)),
-  }),
+    (text) => readConfig(environmentOf(text)),
+  ),
 ]
 
 /** Lines of NAME=value, without those that name a file. */
@@ -150,42 +130,46 @@ const about = { id: 'a', origin: 'a/b', groups: ['core'] }
 
 export const serviceTargets: readonly Target[] = [
   ...settings,
-  textTarget('json-content', {
-    seeds: [
+  textTarget(
+    'json-content',
+    [ProblemError],
+    [
       '{"payee":"bob","amount":1}',
       '{"payee":"b","payee":"c","amount":1}',
       '{"pay\\u0065e":"\\"{","amount":1e3}',
     ],
-    refusals: [ProblemError],
-    parse: parseTransfer,
-    encode: JSON.stringify,
-    form: 'stable',
-  }),
-  textTarget('auditor-filter', {
-    seeds: [
+    parseTransfer,
+    JSON.stringify,
+    'stable',
+  ),
+  textTarget(
+    'auditor-filter',
+    [FilterError],
+    [
       'from=2026-01-31T08:00:00Z&path=/wallet/*&ip=2001:db8::7',
       'receipt=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:',
       'user=u_x&kind=request&result=ok&code=replayed',
     ],
-    refusals: [FilterError],
-    parse: (text) =>
+    (text) =>
       parseFilter(
         Object.fromEntries(
           text.split('&').map((word) => [word.split('=')[0], word.split('=').slice(1).join('=')]),
         ),
       ),
-  }),
-  binaryTarget('add-checkpoint', {
-    seeds: [
+  ),
+  binaryTarget(
+    'add-checkpoint',
+    [CheckpointRefused, FormatError],
+    [
       encodeUtf8(`old 3\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n${checkpointOf(70)}`),
       encodeUtf8(`old 0\n\n${checkpointOf(1)}`),
     ],
-    refusals: [CheckpointRefused, FormatError],
-    parse: parseAddCheckpoint,
-  }),
-  binaryTarget('evidence-bundle', {
-    seeds: [writeBundle(new Map([['a.json', strToU8('{}')]]), about), zipSync({ 'a.txt': strToU8('a') })],
-    refusals: [BundleUnreadable],
-    parse: readBundle,
-  }),
+    parseAddCheckpoint,
+  ),
+  binaryTarget(
+    'evidence-bundle',
+    [BundleUnreadable],
+    [writeBundle(new Map([['a.json', strToU8('{}')]]), about), zipSync({ 'a.txt': strToU8('a') })],
+    readBundle,
+  ),
 ]

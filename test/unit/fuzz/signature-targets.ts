@@ -70,40 +70,46 @@ function verifyAnswer(response: ResponseMessage): void {
 }
 
 export const signatureTargets: readonly Target[] = [
-  textTarget('request-signature', {
-    seeds: [textOfFields(transfer), textOfFields(signed('everything')), textOfFields(signed('read'))],
-    refusals: [ProtocolError],
-    parse: (text) => parseRequestSignature(withFields(transfer, text)),
-  }),
-  textTarget('push-signature', {
-    seeds: [
+  textTarget(
+    'request-signature',
+    [ProtocolError],
+    [textOfFields(transfer), textOfFields(signed('everything')), textOfFields(signed('read'))],
+    (text) => parseRequestSignature(withFields(transfer, text)),
+  ),
+  textTarget(
+    'push-signature',
+    [ProtocolError],
+    [
       `${push}\npush=:${'A'.repeat(86)}==:\nsha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:\n\napplication/json`,
     ],
-    refusals: [ProtocolError],
-    parse: (text) => parsePushSignature(withFields(transfer, text)),
-  }),
-  textTarget('gateway-signature', {
-    seeds: [textOfFields(forwarded), textOfFields(transfer)],
-    refusals: [ProtocolError],
-    parse: (text) => parseGatewaySignature(withFields(forwarded, text)),
-  }),
-  textTarget('idempotency-key', {
-    seeds: ['\n\n\n"order-1"', '\n\n\n"a";b', '\n\n\ntoken'],
-    refusals: [ProtocolError, ProblemError],
-    parse: (text) => readIdempotencyKey(withFields(transfer, text)),
-  }),
-  binaryTarget('signed-request', {
-    seeds: [encodeRequest(transfer), ...refusals.requests.map(({ encoded }) => decodeHex(encoded))],
-    refusals: [FormatError, ProtocolError],
-    parse: (bytes) => verifyRequest(parseRequest(bytes)),
-  }),
-  binaryTarget('signed-answer', {
-    seeds: [
+    (text) => parsePushSignature(withFields(transfer, text)),
+  ),
+  textTarget(
+    'gateway-signature',
+    [ProtocolError],
+    [textOfFields(forwarded), textOfFields(transfer)],
+    (text) => parseGatewaySignature(withFields(forwarded, text)),
+  ),
+  textTarget(
+    'idempotency-key',
+    [ProtocolError, ProblemError],
+    ['\n\n\n"order-1"', '\n\n\n"a";b', '\n\n\ntoken'],
+    (text) => readIdempotencyKey(withFields(transfer, text)),
+  ),
+  binaryTarget(
+    'signed-request',
+    [FormatError, ProtocolError],
+    [encodeRequest(transfer), ...refusals.requests.map(({ encoded }) => decodeHex(encoded))],
+    (bytes) => verifyRequest(parseRequest(bytes)),
+  ),
+  binaryTarget(
+    'signed-answer',
+    [FormatError, ProtocolError],
+    [
       encodeResponse(answered('created', transfer)),
       encodeResponse(answered('empty', transfer)),
       ...refusals.responses.map(({ encoded }) => decodeHex(encoded)),
     ],
-    refusals: [FormatError, ProtocolError],
-    parse: (bytes) => verifyAnswer(parseResponse(bytes)),
-  }),
+    (bytes) => verifyAnswer(parseResponse(bytes)),
+  ),
 ]

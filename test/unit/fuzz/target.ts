@@ -1,4 +1,4 @@
-/** A parser under test: any bytes are read or refused, and what is read has one form. */
+/** A parser under test: it accepts or refuses any bytes, and accepted input has one encoding. */
 import { equalBytes } from '../../../crypto/bytes.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 
@@ -6,21 +6,21 @@ type ErrorClass = new (...args: never[]) => Error
 
 export interface Target {
   readonly name: string
-  /** Input that is read, and input that is nearly. */
+  /** Valid and almost valid input. */
   readonly seeds: readonly Uint8Array[]
-  /** What it refuses with: these classes themselves, so that a TypeError is none of them. */
+  /** The exact classes of its refusals, not their subclasses. */
   readonly refusals: readonly ErrorClass[]
-  /** @throws one of the refusals; anything else, a {@link Broken} with it, is a finding. */
+  /** @throws a refusal; any other error is a finding, as is {@link Broken} */
   readonly run: (bytes: Uint8Array) => void
 }
 
-/** What was read does not keep a promise of its parser. */
+/** A value violates a guarantee of its parser. */
 export class Broken extends Error {}
 
 /**
  * Runs one input.
  *
- * @returns whether it was read
+ * @returns whether it was accepted
  * @throws the finding
  */
 export function tryInput(target: Target, bytes: Uint8Array): boolean {
@@ -35,9 +35,8 @@ export function tryInput(target: Target, bytes: Uint8Array): boolean {
 }
 
 /**
- * `one`: what is read is exactly what its encoder writes. `stable`: what the encoder writes of it is read as the same.
- * `padded`: as
- * `one`, but for zeros at the end, of which there may be more, or fewer.
+ * `one`: accepted input equals its encoding. `stable`: the encoding of a value parses as the same value. `padded`: as
+ * `one`, except for the number of zeros at the end.
  */
 export type Form = 'one' | 'stable' | 'padded'
 
@@ -50,27 +49,25 @@ function assertForm<T>(
 ): void {
   const written = encode(read)
   if (form === 'stable') {
-    if (!equalBytes(encode(parse(written)), written))
-      throw new Broken('what was written is read as something else')
+    if (!equalBytes(encode(parse(written)), written)) throw new Broken('the encoding has another value')
     return
   }
   const length = Math.min(bytes.length, written.length)
   const isSame = equalBytes(bytes.subarray(0, length), written.subarray(0, length))
   const rest = [...bytes.subarray(length), ...written.subarray(length)]
   if (!isSame || (form === 'one' ? rest.length > 0 : rest.some((byte) => byte !== 0)))
-    throw new Broken('two encodings of one value are read')
+    throw new Broken('two encodings of one value')
 }
 
-export interface BinaryParts<T> {
-  readonly seeds: readonly Uint8Array[]
-  readonly refusals: readonly ErrorClass[]
-  readonly parse: (bytes: Uint8Array) => T
-  readonly encode?: (value: T) => Uint8Array
-  readonly form?: Form
-}
-
-export function binaryTarget<T>(name: string, parts: BinaryParts<T>): Target {
-  const { seeds, refusals, parse, encode, form = 'one' } = parts
+/** A target whose parser takes bytes. @param encode the inverse of `parse`, where there is one */
+export function binaryTarget<T>(
+  name: string,
+  refusals: readonly ErrorClass[],
+  seeds: readonly Uint8Array[],
+  parse: (bytes: Uint8Array) => T,
+  encode?: (value: T) => Uint8Array,
+  form: Form = 'one',
+): Target {
   return {
     name,
     seeds,
@@ -84,30 +81,24 @@ export function binaryTarget<T>(name: string, parts: BinaryParts<T>): Target {
   }
 }
 
-export interface TextParts<T> {
-  readonly seeds: readonly string[]
-  readonly refusals: readonly ErrorClass[]
-  readonly parse: (text: string) => T
-  readonly encode?: (value: T) => string
-  readonly form?: Form
-}
-
 const lenient = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** As a text parser is called, its input is a string already; bytes that are no UTF-8 are U+FFFD in it. */
-function textOf(bytes: Uint8Array): string {
-  return lenient.decode(bytes)
-}
-
-export function textTarget<T>(name: string, parts: TextParts<T>): Target {
-  const { seeds, refusals, parse, encode, form } = parts
-  const target = binaryTarget<T>(name, {
-    seeds: seeds.map(encodeUtf8),
+/** A target whose parser takes a string: bytes that are not UTF-8 become U+FFFD. */
+export function textTarget<T>(
+  name: string,
+  refusals: readonly ErrorClass[],
+  seeds: readonly string[],
+  parse: (text: string) => T,
+  encode?: (value: T) => string,
+  form?: Form,
+): Target {
+  const target = binaryTarget<T>(
+    name,
     refusals,
-    parse: (bytes) => parse(textOf(bytes)),
-    ...(encode === undefined ? {} : { encode: (value: T) => encodeUtf8(encode(value)) }),
-    ...(form === undefined ? {} : { form }),
-  })
-  // Input that is no UTF-8 would differ from its text.
-  return { ...target, run: (bytes) => target.run(encodeUtf8(textOf(bytes))) }
+    seeds.map(encodeUtf8),
+    (bytes) => parse(lenient.decode(bytes)),
+    encode && ((value) => encodeUtf8(encode(value))),
+    form,
+  )
+  return { ...target, run: (bytes) => target.run(encodeUtf8(lenient.decode(bytes))) }
 }

@@ -1,6 +1,6 @@
 /**
- * Every parser, on arbitrary bytes and on input that is nearly right: it reads or refuses with its own error, what it reads
- * has one form, and nothing else ever comes out. `npm run fuzz` does the same for longer, led by coverage.
+ * Every parser on arbitrary and on almost valid input: it accepts it, or it refuses with its own error, and accepted input
+ * has one encoding. `npm run fuzz` does the same for longer, guided by coverage.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
@@ -12,17 +12,17 @@ import { targets } from './targets.ts'
 const numRuns = Number(process.env.TEST_PROPERTY_RUNS ?? 150)
 const found = new URL('./found/', import.meta.url)
 
-it('has a name of its own for every target', () => {
+it('every fuzz target has a unique name', () => {
   expect(new Set(targets.map(({ name }) => name)).size).toBe(targets.length)
   expect(targets.length).toBeGreaterThan(50)
 })
 
-describe.each(targets.map((target) => [target.name, target] as const))('%s', (name, target) => {
-  it('reads one of its seeds at least', () => {
+describe.each(targets.map((target) => [target.name, target] as const))('fuzz target %s', (name, target) => {
+  it('the parser accepts at least one of its seeds', () => {
     expect(target.seeds.map((seed) => tryInput(target, seed))).toContain(true)
   })
 
-  it('takes arbitrary bytes', () => {
+  it('the parser accepts or refuses arbitrary bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300, size: 'max' }), (bytes) => {
         tryInput(target, bytes)
@@ -31,7 +31,7 @@ describe.each(targets.map((target) => [target.name, target] as const))('%s', (na
     )
   })
 
-  it('takes seeds that were changed', () => {
+  it('the parser accepts or refuses mutated seeds', () => {
     fc.assert(
       fc.property(fc.nat(target.seeds.length - 1), fc.integer(), (index, seed) => {
         tryInput(target, mutate(target.seeds[index] ?? new Uint8Array(0), new Random(seed), target.seeds))
@@ -40,7 +40,7 @@ describe.each(targets.map((target) => [target.name, target] as const))('%s', (na
     )
   })
 
-  it('takes what was found before', () => {
+  it('the parser accepts or refuses every earlier finding', () => {
     const files = readdirSync(found).filter((file) => file.startsWith(`${name}.`))
     for (const file of files) tryInput(target, new Uint8Array(readFileSync(new URL(file, found))))
   })

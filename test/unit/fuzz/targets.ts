@@ -1,4 +1,4 @@
-/** Every parser of what somebody else wrote. */
+/** Every parser of input from outside. */
 import { clientTargets } from './client-targets.ts'
 import { cryptoTargets } from './crypto-targets.ts'
 import { serviceTargets } from './service-targets.ts'

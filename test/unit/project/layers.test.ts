@@ -50,7 +50,7 @@ const files = ['crypto', 'packages', 'miniprogram', 'service', 'test', 'bench']
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
   )
   .filter((path) => /(?<!\.d)\.tsx?$/.test(path))
-  .filter((path) => !/(?:^|\/)(?:dist|types|miniprogram_dist|node_modules)\//.test(path))
+  .filter((path) => !/(?:^|\/)(?:dist|types|\w+_dist|node_modules)\//.test(path))
 
 const imports: readonly Import[] = files.flatMap((from) =>
   [...readFileSync(join(root, from), 'utf8').matchAll(statement)].map(([, path = '']) => ({

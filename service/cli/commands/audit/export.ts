@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
-import { exportEntries, exportHead, exportLines } from '../../../admin/api/entries.ts'
+import { exportEntries, exportHead, exportLines } from '../../../admin/api/downloads.ts'
 import type { AuditFilter, FilterInput } from '../../../admin/api/search.ts'
 import { createAuditSearch, FilterError, parseFilter } from '../../../admin/api/search.ts'
 import type { Terminal } from '../../command.ts'
