@@ -20,7 +20,7 @@ const engineSuites = filesWith(/^(?:integration|long)\//, /describe(?:OnBothEngi
 /** Files that start the service or other programs as processes: each start costs seconds of CPU. */
 const withProcesses = filesWith(
   /^integration\//,
-  /\b(?:startServiceProcess|startMeasuredProcess|runMiniseal|startWriter|compiledMain)\b|spawnSync\('python3'/,
+  /\b(?:startServiceProcess|startMeasuredProcess|runMiniseal|startWriter|compiledMain)\b|execFileSync\('python3'/,
 )
 
 /** A mock of a module, or a look at which modules are loaded, needs a process of its own. */

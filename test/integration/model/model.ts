@@ -1,4 +1,4 @@
-/** What should be, as the commands of a run leave it. */
+/** The expected state after the commands of a run. */
 import type fc from 'fast-check'
 import { encodeBase64Url } from '../../../crypto/text.ts'
 import type { Prepared, RawSession, ReceivedReply } from '../../support/raw-client.ts'
@@ -18,7 +18,7 @@ export interface ModelKey {
   /** The body of the request that has it. */
   readonly size: number
   /**
-   * `none`: the backend said that it did nothing; `cancelled`: a person gave up; `unclaimed`: nothing with it has arrived.
+   * `none`: the backend reported that it did nothing; `cancelled`: by the user; `unclaimed`: no request with it arrived.
    */
   state: 'answered' | 'unknown' | 'none' | 'cancelled' | 'unclaimed'
   answer: string | undefined
@@ -28,14 +28,14 @@ export class Model {
   readonly openid = encodeBase64Url(random(9))
   readonly sessions: ModelSession[] = []
   readonly keys: ModelKey[] = []
-  /** What the attacker has recorded; each was accepted. */
+  /** Accepted frames that the attacker has recorded. */
   readonly frames: { readonly prepared: Prepared; readonly session: ModelSession }[] = []
 
-  /** What the network holds back: signed requests that nobody has received. */
+  /** Signed requests that the network holds. */
   readonly held: { readonly prepared: Prepared; readonly session: ModelSession; readonly key: ModelKey }[] =
     []
 
-  /** The keys that something has arrived with, or that were given up. */
+  /** Keys of requests that arrived, and cancelled keys. */
   used(): readonly ModelKey[] {
     return this.keys.filter(({ state }) => state !== 'unclaimed')
   }
@@ -51,7 +51,7 @@ export type Command = fc.AsyncCommand<Model, RealExchange>
 
 export const codeOf = ({ json, status }: ReceivedReply): string => json?.code ?? String(status)
 
-/** What is said to a request that would be accepted in an active session. `undefined`: it is. */
+/** The code of a refusal because of the session; `undefined` in an active session. */
 export function refusalIn({ state }: ModelSession): string | undefined {
   if (state === 'active') return undefined
   return state === 'revoked' ? 'key_revoked' : 'session_ended'

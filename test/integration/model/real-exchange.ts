@@ -7,19 +7,18 @@ import { ProtocolError } from '../../../crypto/errors.ts'
 import type { RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
-import type { Backend } from '../../../service/gateway/backend.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 
-/** What the backend does with a request, by its path. */
+/** The backend's behaviours, by path. */
 export const paths = { works: '/works', fails: '/fails', nothing: '/nothing' } as const
 
 export class RealExchange {
   readonly #folder = mkdtempSync(join(tmpdir(), 'miniseal-model-'))
-  /** How often each key of each user had its effect. */
+  /** Effects of each key of each user. */
   readonly #effects = new Map<string, number>()
   #service: OwnService | undefined
 
-  /** As long as it runs; another one after each restart. */
+  /** Replaced by each restart. */
   get service(): OwnService {
     if (this.#service === undefined) throw new Error('the service does not run')
     return this.#service
@@ -35,11 +34,11 @@ export class RealExchange {
         MINISEAL_DATA: data,
         MINISEAL_DATABASE: `sqlite:${join(data, 'miniseal.db')}`,
       },
-      backend: this.#backend(),
+      backend: { answer: async (request, caller) => this.#answer(request, caller) },
     })
   }
 
-  /** Everything in memory is gone; the database is opened anew. */
+  /** Loses everything in memory and reopens the database. */
   async restart(): Promise<void> {
     await this.service.stop()
     await this.start()
@@ -54,20 +53,13 @@ export class RealExchange {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  #backend(): Backend {
-    return {
-      answer: async (request, caller) => this.#answer(request, caller),
-      close: async () => {},
-    }
-  }
-
   #answer(request: RequestMessage, { user }: Caller): ResponseMessage {
     if (request.path === paths.nothing) throw new ProtocolError('not_found', 'nothing was done')
     const key = (findField(request.fields, 'idempotency-key') ?? '').slice(1, -1)
     const count = this.effectsOf(user, key) + 1
     this.#effects.set(`${user} ${key}`, count)
     if (request.path === paths.fails) throw new Error('it failed half-way')
-    // Each effect would have an answer of its own.
+    // Every effect has a different answer.
     const content = encodeUtf8(JSON.stringify({ effect: `${key} ${count} ${Math.random()}` }))
     return { status: 201, fields: [['content-type', 'application/json']], content }
   }
