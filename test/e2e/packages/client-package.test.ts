@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bundleGzip } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
-import { writePackage } from '../../../miniprogram/build/package.ts'
 import { createBareContext } from '../../support/bare-context.ts'
 import { installPacked, repository, run } from './packed.ts'
 
@@ -13,7 +12,6 @@ let folder: string
 let installed: string
 
 beforeAll(async () => {
-  await writePackage()
   folder = await mkdtemp(join(tmpdir(), 'miniseal-package-'))
   installed = await installPacked(folder, 'miniseal-client', 'miniprogram/client')
   const typings = 'node_modules/miniprogram-api-typings'
@@ -24,10 +22,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-it('the package contains the client, its types and the README only', async () => {
-  expect((await readdir(installed)).sort()).toEqual(
-    ['LICENSE', 'README.md', 'miniprogram_dist', 'package.json', 'types'].sort(),
-  )
+it('the package has a folder for phones that contains nothing but the client and its compression', async () => {
+  expect((await readdir(installed)).sort()).toEqual([
+    'LICENSE',
+    'README.md',
+    'miniprogram_dist',
+    'node_dist',
+    'package.json',
+    'types',
+  ])
   expect((await readdir(join(installed, 'miniprogram_dist'))).sort()).toEqual([
     'gzip.js',
     'index.js',
@@ -50,6 +53,12 @@ it('the package loads in a bare JavaScript context', async () => {
     return [small.length < 100, gzip.compression.gunzip(small, 5000).length]
   })()`
   expect(context.run(script)).toEqual([true, 5000])
+})
+
+it('the package loads in Node as miniseal-client/node', async () => {
+  const script = "import('miniseal-client/node').then((client) => console.log(typeof client.fetchTransport))"
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder })
+  expect(stdout.trim()).toBe('function')
 })
 
 it('the compression of the package is small and uses no global that phones lack', async () => {

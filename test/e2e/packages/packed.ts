@@ -1,4 +1,4 @@
-/** Packages as `npm pack` builds them. The global setup has compiled them. */
+/** Packages as `npm pack` builds them, from what the global setup has built. */
 import { execFile } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
