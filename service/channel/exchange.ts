@@ -1,4 +1,4 @@
-/** One exchange: a frame in, a frame out. Reads as the protocol does (sections 4 to 6). */
+/** One exchange: a frame in, a frame out, through the stages of the protocol (sections 4 to 6). */
 import { randomUUID } from 'node:crypto'
 import { encodeUtf8 } from 'miniseal-protocol/text'
 import type { Sender } from '../limits/client-address.ts'
@@ -109,7 +109,7 @@ export async function answerInClear(
 /** The type byte of a login's frame. */
 const handshakeType = 0x01
 
-/** By the type byte alone (protocol, section 4): the frame is not parsed yet. */
+/** By the type byte (protocol, section 4): the frame is not parsed yet. */
 function kindOf(bytes: Uint8Array): 'login' | 'request' {
   return bytes[1] === handshakeType ? 'login' : 'request'
 }

@@ -1,5 +1,4 @@
 /** Step-up: a request runs only after its user has confirmed exactly this request by fingerprint or face (protocol, section 9). */
-
 import { concatBytes, equalBytes } from 'miniseal-protocol/bytes'
 import { refuseFormat } from 'miniseal-protocol/errors'
 import { findField, type RequestMessage } from 'miniseal-protocol/frames/binary-http'
@@ -31,7 +30,7 @@ const soterResult = z.object({
 /** The caller, confirmed where the request has a confirmation. */
 export interface ConfirmedCaller {
   readonly caller: Caller
-  /** The counter of the trusted environment that signed. */
+  /** The counter of the trusted environment that signed the confirmation. */
   readonly soterCounter?: number
 }
 
@@ -88,7 +87,7 @@ function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8
  *
  * @returns the caller with `acr` `soter`, for this request only, and the counter of the device; the unchanged caller where
  *   the request has no such field
- * @throws Refusal `step_up_invalid`; `wechat_unavailable`, `login_busy` or `unavailable`, with nothing used up.
+ * @throws Refusal `step_up_invalid`; `wechat_unavailable`, `login_busy` or `unavailable`, without using up the challenge.
  */
 export async function confirmCaller(context: ExchangeContext, command: Command): Promise<ConfirmedCaller> {
   const field = findField(command.message.fields, 'step-up')

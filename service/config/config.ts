@@ -1,28 +1,22 @@
 /** The configuration of the service: every variable is read once, strictly, and all problems are reported together. */
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import type { z } from 'zod'
-import type { Upstream } from '../gateway/routes.ts'
-import { readRoutes } from '../gateway/routes.ts'
+import { readRoutes, type Upstream } from '../gateway/routes.ts'
 import { developmentMasterKey } from '../keys/master-keys.ts'
-import type { LimitSettings } from '../limits/settings.ts'
-import { parseLimits, parseTrustedProxies } from '../limits/settings.ts'
-import type { MetricsAccess } from '../observability/metrics.ts'
-import { parseMetricsAccess } from '../observability/metrics.ts'
-import type { TraceSettings } from '../observability/tracing.ts'
-import { parseTraces } from '../observability/tracing.ts'
-import type { RiskPolicy } from '../sessions/risk-policy.ts'
-import { parseRiskPolicy } from '../sessions/risk-policy.ts'
+import { type LimitSettings, parseLimits, parseTrustedProxies } from '../limits/settings.ts'
+import { type MetricsAccess, parseMetricsAccess } from '../observability/metrics.ts'
+import { parseTraces, type TraceSettings } from '../observability/tracing.ts'
+import { parseRiskPolicy, type RiskPolicy } from '../sessions/risk-policy.ts'
 import type { DatabaseLocation } from '../store/open-store.ts'
-import type { LogSettings } from '../tlog/settings.ts'
-import { readLogSettings } from '../tlog/settings.ts'
-import type { PushKey } from '../transport/push.ts'
-import { parsePushKeys } from '../transport/push.ts'
+import { type LogSettings, readLogSettings } from '../tlog/settings.ts'
+import { type PushKey, parsePushKeys } from '../transport/push.ts'
 import { parseApps } from '../wechat/apps.ts'
 import type { WechatApp } from '../wechat/client.ts'
-import type { Environment, Mode } from './environment.ts'
 import {
   ConfigError,
+  type Environment,
   locateDatabase,
+  type Mode,
   parseMode,
   presentValues,
   readMasterKeys,

@@ -1,12 +1,10 @@
 /** The demo chat: users of one mini program send each other messages. */
-import type { Context } from 'hono'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { Outbox } from '../events/outbox.ts'
 import type { InnerApp, InnerVariables } from '../gateway/backend.ts'
 import { ProblemError } from '../problems/problem-error.ts'
-import type { Conversations, PageCursor, People } from './conversations.ts'
-import { isName } from './conversations.ts'
+import { type Conversations, isName, type PageCursor, type People } from './conversations.ts'
 
 const profileShape = z.strictObject({ name: z.string().refine(isName) })
 

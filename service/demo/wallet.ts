@@ -1,6 +1,5 @@
 /** The demo wallet: an ordinary Hono app as the backend of the channel. */
-import type { Context } from 'hono'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { Outbox } from '../events/outbox.ts'
 import type { InnerApp, InnerVariables } from '../gateway/backend.ts'

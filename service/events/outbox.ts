@@ -3,13 +3,11 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { SequencedEvent } from 'miniseal-protocol/frames/session-keys'
 import { decodeUtf8 } from 'miniseal-protocol/text'
-import type { SecretWrapper } from '../keys/wrapping.ts'
-import { secretContext } from '../keys/wrapping.ts'
+import { type SecretWrapper, secretContext } from '../keys/wrapping.ts'
 import { ProblemError } from '../problems/problem-error.ts'
 import type { EventRecord } from '../store/events.ts'
 import type { Store, Write, WriteOf } from '../store/store.ts'
-import type { NewEvent } from './event.ts'
-import { encodeEvent, parseEvent, reservedTypes, serviceEvent } from './event.ts'
+import { encodeEvent, type NewEvent, parseEvent, reservedTypes, serviceEvent } from './event.ts'
 
 /** Result of a push. */
 export interface Pushed {

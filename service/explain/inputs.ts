@@ -151,7 +151,7 @@ function unfolded(lines: readonly string[]): readonly Field[] {
   return fields
 }
 
-/** The content by the length that the head states: editors add line ends, and some dumps keep the chunks. */
+/** The content, by the length in the head: editors add line ends, and some dumps include the chunks. */
 function readBody(
   lines: readonly Field[],
   body: Uint8Array,
@@ -358,7 +358,7 @@ function base64(text: string | null | undefined): Uint8Array {
 
 // Public keys: a JWK, a JWK Set, PEM, or 32 bytes in base64url.
 
-/** The message never contains the text. */
+/** The message does not contain the text, which may be a private key. */
 export class UnreadableKey extends Error {}
 
 const jwk = z.object({

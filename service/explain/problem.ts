@@ -1,4 +1,4 @@
-/** Explains a problem document of the service: what its code means and what client and operator do. */
+/** Explains a problem document of the service: the meaning of its code, and the actions of client and operator. */
 import { printable, type ServiceProblem } from 'miniseal-verify/explain'
 import { findProblemCode, type Language, problemRow } from '../problems/catalogue.ts'
 

@@ -58,7 +58,7 @@ const routeShape = z.strictObject({
  *
  * @param upstreams the value of `MINISEAL_UPSTREAMS`
  * @param file the value of `MINISEAL_ROUTES_FILE`: a path
- * @returns routes, longest prefix first; `undefined` when nothing is configured
+ * @returns routes, longest prefix first; `undefined` without configuration
  * @throws Error with a message for the operator.
  */
 export function readRoutes(
@@ -73,7 +73,7 @@ export function readRoutes(
 /**
  * Reads `MINISEAL_UPSTREAMS`: `/wallet=http://127.0.0.1:9001,/orders=…`.
  *
- * @returns routes, longest prefix first; `undefined` when nothing is configured
+ * @returns routes, longest prefix first; `undefined` without configuration
  * @throws Error with a message for the operator.
  */
 export function parseUpstreams(text: string | undefined): readonly Upstream[] | undefined {

@@ -18,7 +18,7 @@ import { isPlainNumber, readMembers } from './unambiguous-json.ts'
  *
  * @param summary the text of the confirmation prompt, amount first: 1 to 42 characters without control
  *   or format characters
- * @returns `step_up_required`; `payload_invalid` for any other summary, since it holds what the client sent
+ * @returns `step_up_required`; `payload_invalid` for any other summary, since the client controls parts of it
  */
 export function stepUpRequired(summary: string): ProblemError {
   const fault = summaryFault(summary)
@@ -88,7 +88,7 @@ export type StepUpPolicy = z.infer<typeof stepUpShape>
 /**
  * Accepts a request that is confirmed or needs no confirmation. Safe methods need none.
  *
- * @throws ProblemError `step_up_required` with the route's summary, in which `{member}` stands for that member of the body;
+ * @throws ProblemError `step_up_required` with the route's summary, in which `{member}` is replaced by that member of the body;
  *   `payload_invalid` for a body without a valid amount: it must not pass as a small one.
  */
 export function assertConfirmed(

@@ -79,7 +79,7 @@ export interface UpstreamPool {
   /**
    * Runs `send` once a connection is free.
    *
-   * @param deadline when it passes in the queue, nothing is sent
+   * @param deadline a request that is still queued then is not sent
    * @throws ProblemError `upstream_unavailable` with the effect `none` and `Retry-After` when the circuit is open or the
    *   queue is full; and whatever `send` throws.
    */

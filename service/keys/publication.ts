@@ -1,16 +1,16 @@
 /** Published keys: the channel configuration, two JWK Sets, the log's verifier key. */
-import type {
-  ChannelConfiguration,
-  LogKeys,
-  PublishedKey,
+import {
+  type ChannelConfiguration,
+  type LogKeys,
+  maxEndedLogs,
+  type PublishedKey,
+  signConfiguration,
 } from 'miniseal-protocol/frames/channel-configuration'
-import { maxEndedLogs, signConfiguration } from 'miniseal-protocol/frames/channel-configuration'
 import type { SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { ServiceKeyKind } from '../store/service-keys.ts'
-import type { ServiceKey } from './keyring.ts'
-import { configurationLifetime, type Keyring } from './keyring.ts'
+import { configurationLifetime, type Keyring, type ServiceKey } from './keyring.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
 
 /** The channel configuration without its keys. */

@@ -1,14 +1,23 @@
 /** All limits of one service. */
 import type { Field } from 'miniseal-protocol/frames/binary-http'
 import { ProblemError } from '../problems/problem-error.ts'
-import type { BodyMemoryBudget } from './body-memory.ts'
-import { createBodyMemoryBudget } from './body-memory.ts'
-import type { Sender } from './client-address.ts'
-import { senderOf } from './client-address.ts'
-import type { ConcurrencyLimits, Release, SocketSlots } from './concurrency.ts'
-import { createConcurrencyLimits, createSocketSlots } from './concurrency.ts'
-import type { Counted, StorageQuota, Window } from './rate-limits.ts'
-import { createStorageQuota, createWindow, rateLimitFields } from './rate-limits.ts'
+import { type BodyMemoryBudget, createBodyMemoryBudget } from './body-memory.ts'
+import { type Sender, senderOf } from './client-address.ts'
+import {
+  type ConcurrencyLimits,
+  createConcurrencyLimits,
+  createSocketSlots,
+  type Release,
+  type SocketSlots,
+} from './concurrency.ts'
+import {
+  type Counted,
+  createStorageQuota,
+  createWindow,
+  rateLimitFields,
+  type StorageQuota,
+  type Window,
+} from './rate-limits.ts'
 import type { LimitSettings, Rate } from './settings.ts'
 
 /** Current usage, for the metrics. */

@@ -19,7 +19,7 @@ const freeBytes = 65_536
 /** Concurrent decompressions in the thread pool of zlib: half of its threads. */
 const decompressions = bulkhead(2, Number.POSITIVE_INFINITY)
 
-/** Bytes of all decompressed contents of this process whose requests are not answered. */
+/** Bytes of the decompressed contents of all requests in progress, in this process. */
 const maxHeld = 67_108_864
 let held = 0
 
@@ -97,7 +97,7 @@ const maxTokens = 4_096
 /** Bytes of JSON: parsing them takes a few milliseconds at most. */
 const maxJson = 262_144
 
-/** A JSON reply that no cache stores, typed by the shape that the OpenAPI document has for it. */
+/** A JSON reply that no cache stores, typed by its shape in the OpenAPI document. */
 export function jsonReply<T>(_shape: ZodType<T>, status: number, value: NoInfer<T>): ResponseMessage {
   return {
     status,
@@ -116,16 +116,12 @@ export function noContent(): ResponseMessage {
 
 /** Attacker-controlled. @throws ProblemError `payload_invalid` unless the content is JSON of this shape, without a coding. */
 export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>): T {
-  assertJsonType(message)
+  const type = findField(message.fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/json')
+    throw new ProblemError('payload_invalid', 'the content must be application/json')
   if (findField(message.fields, 'content-encoding') !== undefined)
     throw new ProblemError('payload_invalid', 'the content must have no coding')
   return parseJson(message.content, shape)
-}
-
-function assertJsonType({ fields }: RequestMessage): void {
-  const type = findField(fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json')
-    throw new ProblemError('payload_invalid', 'the content must be application/json')
 }
 
 function parseJson<T>(content: Uint8Array, shape: ZodType<T>): T {
@@ -138,7 +134,7 @@ function parseJson<T>(content: Uint8Array, shape: ZodType<T>): T {
   } catch {
     throw new ProblemError('payload_invalid', 'the content is not JSON')
   }
-  // Parsers differ in which of two equal members they use: a backend must read what was checked here.
+  // Parsers differ in which of two equal members they use: a backend could use one that was not checked.
   if (hasDuplicateMember(text)) throw new ProblemError('payload_invalid', 'an object has a duplicate member')
   const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
@@ -180,12 +176,9 @@ function assertSmallJson(bytes: Uint8Array): void {
     const isLiteral = byteClass === undefined
     if (byteClass === 'open' || byteClass === 'string' || (isLiteral && !isInToken)) tokens += 1
     isInToken = isLiteral
-    if (depth > maxDepth || tokens > maxTokens) throw tooComplex()
+    if (depth > maxDepth || tokens > maxTokens)
+      throw new ProblemError('payload_invalid', `JSON has at most ${maxDepth} levels and ${maxTokens} tokens`)
   }
-}
-
-function tooComplex(): ProblemError {
-  return new ProblemError('payload_invalid', `JSON has at most ${maxDepth} levels and ${maxTokens} tokens`)
 }
 
 /** The index of the quote that ends the string which begins at `start`, or the end of the bytes. */

@@ -1,6 +1,5 @@
 /** The Prometheus metrics. Every label value comes from a closed set, so clients cannot add series. */
-import type { Registry } from 'prom-client'
-import { Counter, Gauge, Histogram } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { ExchangeRecord } from '../channel/context.ts'
 import type { ClockJump } from '../clock.ts'
 import type { RouteState, UpstreamFault } from '../gateway/upstream-pool.ts'

@@ -2,16 +2,14 @@
  * The log of the service: JSON lines with an allow-list of fields. No line contains a body, path, token, key, code,
  * openid or address.
  */
-import type { Logger } from 'pino'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import type { ExchangeRecord } from '../channel/context.ts'
 import type { ClockJump } from '../clock.ts'
 import type { UpstreamFault } from '../gateway/upstream-pool.ts'
 import type { DiskState } from '../limits/disk.ts'
 import { DatabaseReplaced } from '../store/sqlite/wal-sync.ts'
 import { faultCodeOf } from '../store/store.ts'
-import type { LogEvent } from '../tlog/log-health.ts'
-import { refusalTexts } from '../tlog/log-health.ts'
+import { type LogEvent, refusalTexts } from '../tlog/log-health.ts'
 import type { WechatCall } from '../wechat/client.ts'
 import { standardErrorSink } from './log-sink.ts'
 

@@ -1,12 +1,26 @@
 /** The OpenTelemetry SDK: spans of one service, exported over OTLP. Loaded only when a collector is configured. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { httpInstrumentationMiddleware } from '@hono/otel'
-import type { Attributes, Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
-import { createNoopMeter, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import {
+  type Attributes,
+  type Context,
+  createNoopMeter,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  type SpanOptions,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node'
-import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
+import {
+  BatchSpanProcessor,
+  NodeTracerProvider,
+  type ReadableSpan,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace-node'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { Field } from 'miniseal-protocol/frames/binary-http'
 import type { Logger } from 'pino'
@@ -170,18 +184,15 @@ function createSpans(tracer: Tracer): Spans {
     scope.stage = name === undefined ? undefined : tracer.startSpan(name, {}, under)
   }
 
-  /** The last argument is the callback. A context argument comes from fields of the request and is ignored. */
-  function startActiveSpan(name: string, ...rest: readonly unknown[]): unknown {
-    const work = rest.at(-1)
-    if (typeof work !== 'function') throw new TypeError('startActiveSpan requires a callback')
-    const options = rest.length > 1 ? (rest[0] as SpanOptions) : {}
-    const span = tracer.startSpan(name, options, ROOT_CONTEXT)
-    return scopes.run({ span }, () => work(span))
-  }
-
   const rootTracer = {
     startSpan: (name: string, options?: SpanOptions) => tracer.startSpan(name, options, ROOT_CONTEXT),
-    startActiveSpan,
+    /** The last argument is the callback. A context argument comes from fields of the request and is ignored. */
+    startActiveSpan(name: string, ...rest: readonly unknown[]): unknown {
+      const work = rest.at(-1)
+      if (typeof work !== 'function') throw new TypeError('startActiveSpan requires a callback')
+      const span = this.startSpan(name, rest.length > 1 ? (rest[0] as SpanOptions) : {})
+      return scopes.run({ span }, () => work(span))
+    },
   } as Tracer
 
   return { rootTracer, run, past, stage, current }

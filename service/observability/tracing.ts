@@ -1,10 +1,8 @@
 /** OpenTelemetry tracing: a no-op unless a collector is configured. */
 import type { MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
-import type { ExchangeRecord, ExchangeTrace } from '../channel/context.ts'
-import { untracedExchange } from '../channel/context.ts'
-import type { BackendTrace } from '../gateway/backend.ts'
-import { untracedBackend } from '../gateway/backend.ts'
+import { type ExchangeRecord, type ExchangeTrace, untracedExchange } from '../channel/context.ts'
+import { type BackendTrace, untracedBackend } from '../gateway/backend.ts'
 import type { Store } from '../store/store.ts'
 import type { WechatCall } from '../wechat/client.ts'
 

@@ -1,7 +1,7 @@
 /**
  * The catalogue of problem codes: one row for each code (protocol, section 7).
  *
- * `npm run docs` generates from it: the union types of `miniseal-protocol`, the texts of the client library, the tables of
+ * `npm run docs` generates from it the union types of `miniseal-protocol`, the texts of the client library, the tables of
  * docs/reference/problems.md and docs/reference/protocol.md, and the OpenAPI document. The pages at `/docs/problems` read it
  * directly. In the texts, backticks mark code and two asterisks mark emphasis.
  */
@@ -25,9 +25,9 @@ export type ProblemGroup = (typeof problemGroups)[number]
 export interface ProblemTexts {
   readonly title: string
   readonly means: string
-  /** What the client, or its developer, does. */
+  /** The action of the client, or of its developer. */
   readonly client: string
-  /** What the operator checks. */
+  /** The checks of the operator. */
   readonly operator: string
 }
 
@@ -40,11 +40,11 @@ export interface ProblemDefinition {
   readonly steps: readonly Step[]
   /** Whether the same call may succeed later, without a change by the user. Default: no. */
   readonly retryable?: true
-  /** Seconds of `Retry-After`, where the refusal itself names none. */
+  /** Seconds of `Retry-After`, unless the refusal has its own. */
   readonly retryAfter?: number
   /** A handler that refuses with this code has had no effect. */
   readonly effect?: 'none'
-  /** The sentence that the client library shows to users: short, and never a promise. */
+  /** The sentence that the client library shows to users: short, without a promise. */
   readonly user: Translated
   readonly texts: Readonly<Record<Language, ProblemTexts>>
 }

@@ -1,4 +1,4 @@
-/** Problem documents (RFC 9457): how a refusal is answered (protocol, section 7). */
+/** Problem documents (RFC 9457): the answers to refused requests (protocol, section 7). */
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { ProtocolCode } from 'miniseal-protocol/errors'
@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { problemCodes, problemRow } from './catalogue.ts'
 import { ProblemError, type Refusal } from './problem-error.ts'
 
-/** The document, for the code that writes it and for the OpenAPI document. */
+/** The shape of the document, also for the OpenAPI document. */
 export const problemDocument = z.looseObject({
   /** The page of the code. */
   type: z.url(),
@@ -46,7 +46,7 @@ export interface Problem {
   readonly body: string
 }
 
-/** What every problem document says besides its code. */
+/** The members of every problem document that do not depend on its code. */
 export interface ProblemContext {
   readonly origin: string
   /** UNIX seconds: a client corrects its clock by the answer's signature, not by this. */

@@ -1,4 +1,4 @@
-/** The error of the service: a problem code, the step that refused, and what is known of the effect (protocol, section 7). */
+/** The error of the service: a problem code, the step that refused, and the known effect (protocol, section 7). */
 import { type ProtocolCode, ProtocolError } from 'miniseal-protocol/errors'
 import type { Field } from 'miniseal-protocol/frames/binary-http'
 import { StoreUnavailable } from '../store/store.ts'
@@ -28,7 +28,7 @@ export interface ProblemDetails {
   readonly cause?: unknown
   /** Additional members of the problem document. */
   readonly members?: Readonly<Record<string, string>> | undefined
-  /** `none`: this request certainly had no effect. */
+  /** `none`: this request had no effect. Absent: it may have had one. */
   readonly effect?: 'none' | undefined
   /**
    * The document's member `outcome`, about the request's Idempotency-Key. `none`: no request with the key had or will
@@ -44,7 +44,7 @@ export interface ProblemDetails {
 }
 
 /**
- * A request that is refused, or that failed. The code decides about status, title and `Retry-After`; the details refine
+ * A request that is refused, or that failed. The code determines status, title and `Retry-After`; the details refine
  * them. The message is the document's `detail`: lower-case developer text without secrets.
  *
  * The service throws no other error with a code. A plain ProtocolError comes from a check of `miniseal-protocol`.
@@ -75,7 +75,7 @@ export class ProblemError extends ProtocolError {
   }
 }
 
-/** A problem whose step is known: what is answered and logged. */
+/** A problem with its step. Refusals are answered and logged. */
 export type Refusal = ProblemError & { readonly step: Step }
 
 /** Any thrown value as a problem: `unavailable` for a database failure, `internal` for everything unknown. */
@@ -100,7 +100,7 @@ function isRefusal(problem: ProblemError): problem is Refusal {
   return problem.step !== undefined
 }
 
-/** Runs one check; what it throws becomes the refusal of `step`. */
+/** Runs one check. Its error becomes the refusal of `step`. */
 export function atStep<T>(step: Step, run: () => T): T {
   try {
     return run()
@@ -109,7 +109,7 @@ export function atStep<T>(step: Step, run: () => T): T {
   }
 }
 
-/** Awaits one check; what it throws becomes the refusal of `step`. */
+/** Awaits one check. Its error becomes the refusal of `step`. */
 export async function atStepAsync<T>(step: Step, run: () => Promise<T>): Promise<T> {
   try {
     return await run()

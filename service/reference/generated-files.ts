@@ -25,7 +25,7 @@ const clientRows = Object.entries(clientCodes).map(
   ([code, { user, retryable = false }]): TextRow => ({ code, user, isRetryable: retryable }),
 )
 
-/** The content of each generated file; where only a part of it is generated, made of the file's current content. */
+/** Generates the content of each file. Where only parts are generated, the rest comes from the current content. */
 export const generatedFiles: Readonly<Record<string, (current: string) => string>> = {
   'docs/reference/openapi.json': () =>
     `${JSON.stringify(openApiDocument('https://pay.example.com'), null, 2)}\n`,

@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document of the inner API, made of the routes that the channel itself is made of. */
+/** The OpenAPI 3.1 document of the inner API, generated from the routes of the channel. */
 import { type ZodType, z } from 'zod'
 import type { Route } from '../channel/routes/route.ts'
 import { routes } from '../channel/routes/table.ts'
@@ -42,7 +42,7 @@ export interface JsonObject {
   readonly [name: string]: unknown
 }
 
-/** The version of the protocol, and of this document with it. */
+/** The version of the protocol and of this document. */
 const version = '1.0.0'
 
 /** @param origin of the service, which is the inner `@authority` */
@@ -154,7 +154,7 @@ function parameters(): JsonObject {
   }
 }
 
-/** Any of the sealed codes. */
+/** A refusal with any of the sealed codes. */
 function refusal(): JsonObject {
   const rows = problemCodes.map(problemRow).filter(({ isClear }) => !isClear)
   const lines = rows.map(({ code, status, texts }) => `- \`${code}\` ${status}: ${texts.en.title}`)
@@ -164,7 +164,7 @@ function refusal(): JsonObject {
   }
 }
 
-/** @param io `input` for what a client sends, `output` for what the service answers */
+/** @param io `input` for requests, `output` for answers */
 function schemaOf(shape: ZodType, io: 'input' | 'output'): JsonObject {
   const { $schema: _, ...schema } = z.toJSONSchema(shape, { io, target: 'draft-2020-12' })
   return schema

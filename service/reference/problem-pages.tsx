@@ -245,7 +245,7 @@ function documentOf(page: unknown): string {
   return `<!doctype html>${String(page)}`
 }
 
-/** The style of the audit pages, reduced. */
+/** A subset of the style of the audit pages. */
 export const problemStyle = `
 :root { color-scheme: light dark; --page: #ffffff; --panel: #f6f7f9; --text: #1b2330; --quiet: #566072;
   --line: #dfe3e9; --accent: #1c5bb8; --good: #17693a;

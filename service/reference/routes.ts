@@ -1,4 +1,4 @@
-/** `/docs/problems`, the target of the `type` of every refusal, and `/openapi.json`. Public and cacheable. */
+/** `/docs/problems`, the target of the `type` of every problem document, and `/openapi.json`. Public and cacheable. */
 import { createHash } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
@@ -65,7 +65,7 @@ function requestedLanguage(c: Context): Language {
   return lang === 'en' || lang === 'zh-CN' ? lang : languageOf(c.req.header('accept-language'))
 }
 
-/** Browsers name `text/html`; programs that name nothing get JSON. */
+/** Browsers accept `text/html`; programs without an `Accept` field get JSON. */
 function acceptsPage(c: Context): boolean {
   const supports = ['text/html', 'application/json', 'application/problem+json']
   return accepts(c, { header: 'Accept', supports, default: 'application/json' }) === 'text/html'

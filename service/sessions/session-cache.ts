@@ -7,8 +7,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
-import type { SecretContext, SecretWrapper } from '../keys/wrapping.ts'
-import { secretContext } from '../keys/wrapping.ts'
+import { type SecretContext, type SecretWrapper, secretContext } from '../keys/wrapping.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { Store } from '../store/store.ts'
 

@@ -1,7 +1,6 @@
 /** Access tokens: JWTs of ten minutes, bound to the device key (protocol, section 6; RFC 9068, RFC 7800). */
 import { randomUUID } from 'node:crypto'
-import type { CryptoKey, JWTVerifyGetKey } from 'jose'
-import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
+import { type CryptoKey, errors, importJWK, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'

@@ -19,6 +19,7 @@ import {
   type SQL,
   sql,
 } from 'drizzle-orm'
+import type { PgColumn } from 'drizzle-orm/pg-core'
 import type { LeafResult } from 'miniseal-protocol/tlog/audit-leaf'
 import {
   type ColumnKit,
@@ -96,22 +97,26 @@ export function defineTables(kit: ColumnKit) {
       globalIndex: integer('global_index').primaryKey(),
       ...entryColumns(kit),
     },
-    (t) => [
-      uniqueIndex('tlog_entries_id').on(t.id),
-      uniqueIndex('tlog_entries_hash').on(t.hash),
-      index('tlog_entries_at').on(t.at),
-      index('tlog_entries_kind').on(t.kind, t.globalIndex),
-      index('tlog_entries_result').on(t.result, t.globalIndex).where(sql`result <> 'ok'`),
-      index('tlog_entries_code').on(t.code, t.globalIndex).where(sql`code is not null`),
-      index('tlog_entries_user').on(t.userBlindIndex, t.globalIndex).where(sql`user_blind_index is not null`),
-      index('tlog_entries_device')
-        .on(t.deviceBlindIndex, t.globalIndex)
-        .where(sql`device_blind_index is not null`),
-      index('tlog_entries_ip').on(t.ipBlindIndex, t.globalIndex).where(sql`ip_blind_index is not null`),
-      index('tlog_entries_path').on(t.pathBlindIndex, t.globalIndex).where(sql`path_blind_index is not null`),
-      index('tlog_entries_area').on(t.areaBlindIndex, t.globalIndex).where(sql`area_blind_index is not null`),
-      index('tlog_entries_detail_expires').on(t.detailExpiresAt).where(sql`detail is not null`),
-    ],
+    (t) => {
+      const whereNotNull = (name: string, column: PgColumn) =>
+        index(name)
+          .on(column, t.globalIndex)
+          .where(sql.raw(`${column.name} is not null`))
+      return [
+        uniqueIndex('tlog_entries_id').on(t.id),
+        uniqueIndex('tlog_entries_hash').on(t.hash),
+        index('tlog_entries_at').on(t.at),
+        index('tlog_entries_kind').on(t.kind, t.globalIndex),
+        index('tlog_entries_result').on(t.result, t.globalIndex).where(sql`result <> 'ok'`),
+        whereNotNull('tlog_entries_code', t.code),
+        whereNotNull('tlog_entries_user', t.userBlindIndex),
+        whereNotNull('tlog_entries_device', t.deviceBlindIndex),
+        whereNotNull('tlog_entries_ip', t.ipBlindIndex),
+        whereNotNull('tlog_entries_path', t.pathBlindIndex),
+        whereNotNull('tlog_entries_area', t.areaBlindIndex),
+        index('tlog_entries_detail_expires').on(t.detailExpiresAt).where(sql`detail is not null`),
+      ]
+    },
   )
   const tlogIntents = table(
     'tlog_intents',

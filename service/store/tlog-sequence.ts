@@ -6,10 +6,9 @@
  * two processes cannot fork the tree. A batch takes the entries that are pending; an entry that commits later is in a later
  * batch, regardless of its id and time.
  */
-import { and, asc, desc, eq, getTableColumns, inArray, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, inArray, or, sql } from 'drizzle-orm'
 import {
   type BoundStatement,
-  type Compiled,
   compile,
   compileDelete,
   compileInsert,
@@ -112,7 +111,7 @@ function* sequenceSteps(
     return { keep: false, value: { kind: 'refused', cause } }
   }
   const ids = pending.map(({ id }) => id)
-  yield* moveEntries(statements, state, ids)
+  yield* moveBatch(statements, state, ids)
   for (const tile of growth.tiles) yield* writeTile(statements, tile)
   const size = state.size + ids.length
   const { log, root: rootBefore, size: sizeBefore } = state
@@ -138,7 +137,7 @@ function* lockNewest(statements: SequenceStatements): Steps<LogState | undefined
   return undefined
 }
 
-function* moveEntries(
+function* moveBatch(
   statements: SequenceStatements,
   state: LogState,
   ids: readonly Uint8Array[],
@@ -146,9 +145,10 @@ function* moveEntries(
   const length = listLengths.find((candidate) => candidate >= ids.length) ?? maxSequenced
   const values: Record<string, unknown> = { base: globalIndexOf(state.log, state.size) - 1 }
   for (let i = 0; i < length; i++) values[`id${i}`] = ids[Math.min(i, ids.length - 1)]
-  expectRows(yield statements.moveEntries(length)(values), ids.length)
-  yield statements.countHours(length)(values)
-  expectRows(yield statements.removePending(length)(values), ids.length)
+  const { moveEntries, countHours, removePending } = statements.movesOf(length)
+  expectRows(yield moveEntries(values), ids.length)
+  yield countHours(values)
+  expectRows(yield removePending(values), ids.length)
 }
 
 function* writeTile(statements: SequenceStatements, tile: GrownTile): Steps<void> {
@@ -205,25 +205,19 @@ const listLengths = [1, 8, 64, 256]
 /** Levels with a partial tile: at most five for the 2^40 leaves of a log. */
 const levels = [0, 1, 2, 3, 4]
 
-interface SequenceStatements {
-  readonly newestLog: BoundStatement
-  readonly lockState: Compiled
-  readonly lockPending: Compiled
-  readonly edge: Compiled
-  /** By the number of ids. */
-  readonly moveEntries: (ids: number) => Compiled
-  readonly countHours: (ids: number) => Compiled
-  readonly removePending: (ids: number) => Compiled
-  readonly insertTile: Compiled
-  readonly growTile: Compiled
-  readonly growState: Compiled
-}
+type SequenceStatements = ReturnType<typeof compileSequenceStatements>
 
-function compileSequenceStatements(engine: Engine<EntryTables & TreeTables>): SequenceStatements {
+function compileSequenceStatements(engine: Engine<EntryTables & TreeTables>) {
+  const moves = new Map<number, ReturnType<typeof compileMoves>>()
   return {
     ...compileLocks(engine),
-    ...compileMoves(engine),
     ...compileGrowth(engine.queries, engine.tables),
+    /** By the length of the id list; compiled on first use. */
+    movesOf(length: number) {
+      const compiled = moves.get(length) ?? compileMoves(engine, length)
+      moves.set(length, compiled)
+      return compiled
+    },
   }
 }
 
@@ -253,56 +247,42 @@ function compileLocks({ queries, tables, locks }: Engine<EntryTables & TreeTable
   }
 }
 
-/** Entries move inside the database; a concurrent redaction waits for the locked rows. */
-function compileMoves({ queries, tables }: Engine<EntryTables & TreeTables>) {
-  const { tlogPending, tlogEntries, tlogHourlyCounts } = tables
-  const isChosen = (ids: number): SQL =>
-    inArray(
-      tlogPending.id,
-      Array.from({ length: ids }, (_, i) => slot(`id${i}`)),
-    )
+/**
+ * Compiles the statements that move a list of entries. Entries move inside the database; a concurrent redaction waits for the
+ * locked rows.
+ */
+function compileMoves({ queries, tables }: Engine<EntryTables & TreeTables>, length: number) {
+  const { tlogPending, tlogEntries, tlogHourlyCounts: counts } = tables
+  const ids = Array.from({ length }, (_, i) => slot(`id${i}`))
+  const isChosen = inArray(tlogPending.id, ids)
   const { id, mac: _, ...others } = getTableColumns(tlogPending)
   const globalIndex = sql<number>`cast(${slot('base')} as bigint) + row_number() over (order by ${id})`.as(
     'global_index',
   )
+  const moved = queries
+    .select({ globalIndex, id, ...others })
+    .from(tlogPending)
+    .where(isChosen)
   const hour = sql<number>`${tlogPending.at} / 3600000 * 3600`.as('hour')
   const code = sql<string>`coalesce(${tlogPending.code}, '')`.as('code_or_empty')
   const entries = sql<number>`count(*)`.as('entries')
   const { kind, result } = tlogPending
-  const counts = tlogHourlyCounts
+  const counted = queries.select({ hour, kind, result, code, entries }).from(tlogPending).where(isChosen)
   return {
-    moveEntries: once((ids) =>
-      compile(
-        queries
-          .insert(tlogEntries)
-          .select(
-            queries
-              .select({ globalIndex, id, ...others })
-              .from(tlogPending)
-              .where(isChosen(ids)),
-          )
-          .returning({ touched: tlogEntries.globalIndex }),
-      ),
+    moveEntries: compile(
+      queries.insert(tlogEntries).select(moved).returning({ touched: tlogEntries.globalIndex }),
     ),
-    countHours: once((ids) =>
-      compile(
-        queries
-          .insert(counts)
-          .select(
-            queries
-              .select({ hour, kind, result, code, entries })
-              .from(tlogPending)
-              .where(isChosen(ids))
-              .groupBy(sql`1`, sql`2`, sql`3`, sql`4`),
-          )
-          .onConflictDoUpdate({
-            target: [counts.hour, counts.kind, counts.result, counts.code],
-            set: { entries: sql`${counts.entries} + excluded.entries` },
-          })
-          .returning({ touched: counts.hour }),
-      ),
+    countHours: compile(
+      queries
+        .insert(counts)
+        .select(counted.groupBy(sql`1`, sql`2`, sql`3`, sql`4`))
+        .onConflictDoUpdate({
+          target: [counts.hour, counts.kind, counts.result, counts.code],
+          set: { entries: sql`${counts.entries} + excluded.entries` },
+        })
+        .returning({ touched: counts.hour }),
     ),
-    removePending: once((ids) => compileDelete(queries, tlogPending, isChosen(ids))),
+    removePending: compileDelete(queries, tlogPending, isChosen),
   }
 }
 
@@ -319,15 +299,5 @@ function compileGrowth(queries: Queries, { tlogTiles, tlogStates }: TreeTables) 
     insertTile: compileInsert(queries, tlogTiles),
     growTile: compileUpdate(queries, tlogTiles, { hashes: slot('hashes') }, and(isTile, isShorter)),
     growState: compileUpdate(queries, tlogStates, grown, isUnchanged),
-  }
-}
-
-/** Compiles a statement for each number of ids when it is first needed. */
-function once(make: (ids: number) => Compiled): (ids: number) => Compiled {
-  const made = new Map<number, Compiled>()
-  return (ids) => {
-    const compiled = made.get(ids) ?? make(ids)
-    made.set(ids, compiled)
-    return compiled
   }
 }

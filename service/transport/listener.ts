@@ -113,7 +113,7 @@ async function closeServer(server: Server, drainTimeout: number): Promise<void> 
  */
 function rejectOtherProtocols(server: Server): void {
   const listeners = server.listeners('upgrade')
-  // Replaced, not supplemented: the WebSocket listener refuses nothing when another listener exists.
+  // Replaced, not supplemented: the WebSocket listener does not refuse upgrades when another listener exists.
   server.removeAllListeners('upgrade')
   server.on('upgrade', (request, socket, head) => {
     if (request.headers.upgrade?.toLowerCase() === 'websocket') {

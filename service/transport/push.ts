@@ -79,7 +79,7 @@ interface Accepted {
   readonly fields: readonly Field[]
 }
 
-/** Limits by address before anything is verified. */
+/** Applies the limits by address before any verification. */
 async function admit(
   context: ExchangeContext,
   keys: readonly PushKey[],
@@ -96,7 +96,7 @@ async function admit(
   }
 }
 
-/** The request as signed: for the service's own authority, whatever the Host field says. */
+/** The request as signed: for the service's own authority, whatever the Host field. */
 async function readMessage({ authority }: ExchangeContext, c: Context): Promise<RequestMessage> {
   if (new URL(c.req.url).search !== '')
     throw new ProblemError('payload_invalid', 'a push must not have a query')
@@ -116,7 +116,7 @@ async function accept(
   atStep('digest', () => assertContentDigest(context.primitives, message))
   const key = atStep('key', () => findKey(keys, signature))
   atStep('verify', () => assertSignedBy(context, signature, key.publicKey))
-  // After verification, so forged signatures do not use up the limit; before the claim, so the nonce stays unused.
+  // After verification, so that forged signatures do not use up the limit; before the claim, so that the nonce stays unused.
   const fields = await atStepAsync('limits', () => context.limits.countPush(key.name))
   atStep('limits', () => context.disk.assertSpace())
   const { user, type, data } = atStep('handler', () => parseJsonContent(message, pushBody))

@@ -181,7 +181,7 @@ export class Heartbeat {
   /**
    * Sends a ping when it is due.
    *
-   * @returns false when nothing was received for too long, or when the peer does not read: a client that sends
+   * @returns false when no data was received for too long, or when the peer does not read: a client that sends
    *   requests without reading responses would fill memory.
    */
   isAlive(): boolean {

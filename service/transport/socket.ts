@@ -195,7 +195,7 @@ export class ChannelSocket {
     const effects = new SocketEffects()
     const answer = await exchange({ ...context, socket: effects }, bytes, sender)
     if (effects.session !== undefined) this.#bind(effects.session)
-    // The previous subscription sends nothing after this response.
+    // The previous subscription sends no event after this response.
     if (effects.subscription !== undefined) this.#delivery?.stop()
     void this.#send(messageOf(answer, frame))
     if (isFatal(answer)) this.close(closeReasons.protocolError)
@@ -258,7 +258,7 @@ export class ChannelSocket {
     await this.#heartbeat.waitForActivity(frame.length)
   }
 
-  /** An exchange returns refusals as answers, so anything thrown is an internal error. */
+  /** An exchange returns refusals as answers, so every error is internal. */
   #recordFault(error: unknown): void {
     const fault = { kind: 'clear', status: 500, code: 'internal', step: 'frame', durationMs: 0 } as const
     const { context, sender } = this.#deps

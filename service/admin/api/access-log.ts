@@ -44,7 +44,7 @@ export function createAccessLog(parts: AccessLogParts): AccessLog {
 
 /**
  * For reads of entry bundles under `/log`: logged once a minute for each auditor. Logging each bundle would add
- * new entries for as long as somebody follows the log.
+ * new entries while an auditor follows the log.
  */
 export function createEntryAccessLog(parts: AccessLogParts): LogEntryAccess {
   const appendAccess = createAppendAccess(parts)

@@ -38,7 +38,7 @@ interface Api {
   readonly parts: AuditParts
   readonly search: AuditSearch
   readonly accessLog: AccessLog
-  readonly exports: WorkSlots
+  readonly takeExportSlot: ReturnType<typeof createWorkSlots>
 }
 
 /** The routes below `/audit/api`. */
@@ -49,7 +49,7 @@ export function auditApi(parts: AuditParts): Hono<AuditEnvironment> {
     parts,
     search: createAuditSearch(parts.store, parts.blindIndexOf),
     accessLog: createAccessLog(parts),
-    exports: createWorkSlots(exportLimit),
+    takeExportSlot: createWorkSlots(exportLimit),
   }
   app.onError((error, c) => problemOf(c, error))
   app.use(async (c, next) => {
@@ -77,7 +77,7 @@ function assertOwnSite(site: string | undefined, origin: string | undefined, own
 }
 
 /**
- * Refuses every other query parameter: an ignored filter, for example a misspelt one, would show more than was asked for.
+ * Refuses all query parameters except `names`. Ignoring a misspelt filter would return more than the auditor requested.
  *
  * @throws AuditRefused `unknown_parameter`
  */
@@ -186,9 +186,9 @@ async function tailAnswer(
 
 /** Holds a slot for the duration of the request. */
 function boundReads(): MiddlewareHandler<AuditEnvironment> {
-  const slots = createWorkSlots(readLimit)
+  const takeSlot = createWorkSlots(readLimit)
   return async function boundRead(c, next) {
-    const release = slots.take(c.get('auditor').name)
+    const release = takeSlot(c.get('auditor').name)
     try {
       await next()
     } finally {
@@ -197,12 +197,12 @@ function boundReads(): MiddlewareHandler<AuditEnvironment> {
   }
 }
 
-function addExport(app: Hono<AuditEnvironment>, { parts, search, accessLog, exports }: Api): void {
+function addExport(app: Hono<AuditEnvironment>, { parts, search, accessLog, takeExportSlot }: Api): void {
   app.get('/export', acceptQuery(...filterNames, 'format'), async (c) => {
     assertMayDisclose(c)
     const format = parseFormat(c.req.query('format'))
     const filter = filterOf(c)
-    const release = exports.take(c.get('auditor').name)
+    const release = takeExportSlot(c.get('auditor').name)
     try {
       await accessLog.logAccess(c, 'audit-exported', { what: format, ...filterFacts(filter) })
     } catch (error) {
@@ -262,32 +262,26 @@ export const readLimit: WorkLimit = { perAuditor: 8, inAll: 32 }
 /** Exports, from the request to the last byte. */
 const exportLimit: WorkLimit = { perAuditor: 2, inAll: 4 }
 
-export interface WorkSlots {
-  /**
-   * @returns releases the slot; idempotent
-   * @throws AuditRefused `too_many_concurrent`
-   */
-  take(auditor: string): () => void
-}
-
-export function createWorkSlots({ perAuditor, inAll }: WorkLimit): WorkSlots {
+/**
+ * @returns takes a slot for an auditor and returns the function that releases it, which is idempotent; throws AuditRefused
+ *   `too_many_concurrent`
+ */
+export function createWorkSlots({ perAuditor, inAll }: WorkLimit): (auditor: string) => () => void {
   const running = new Map<string, number>()
   let all = 0
-  return {
-    take(auditor) {
-      const own = running.get(auditor) ?? 0
-      if (own >= perAuditor || all >= inAll) throw new AuditRefused('too_many_concurrent')
-      running.set(auditor, own + 1)
-      all += 1
-      let isTaken = true
-      return () => {
-        if (!isTaken) return
-        isTaken = false
-        all -= 1
-        const left = (running.get(auditor) ?? 1) - 1
-        if (left > 0) running.set(auditor, left)
-        else running.delete(auditor)
-      }
-    },
+  return function takeSlot(auditor) {
+    const own = running.get(auditor) ?? 0
+    if (own >= perAuditor || all >= inAll) throw new AuditRefused('too_many_concurrent')
+    running.set(auditor, own + 1)
+    all += 1
+    let isTaken = true
+    return () => {
+      if (!isTaken) return
+      isTaken = false
+      all -= 1
+      const left = (running.get(auditor) ?? 1) - 1
+      if (left > 0) running.set(auditor, left)
+      else running.delete(auditor)
+    }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Sessions of auditors: a token to sign in, then a cookie.
  *
- * The signed cookie holds the digest of the token and two times. The digest grants nothing by itself; the account is read
+ * The signed cookie holds the digest of the token and two times. The digest alone does not authenticate; the account is read
  * with every request, so that revocation and sign-out take effect with the next request, in every process and for every
  * copy of the cookie.
  */
@@ -48,7 +48,7 @@ export function createSessions({ store, now, origin, cookieKey, accountKey }: Se
   const isSecure = origin.startsWith('https://')
   const name = isSecure ? '__Host-miniseal-audit' : 'miniseal-audit'
   const options = { httpOnly: true, sameSite: 'Strict', secure: isSecure, path: '/' } as const
-  // A copy: WebCrypto takes no view that might be shared.
+  // A copy: WebCrypto does not accept views of memory that may be shared.
   const secret = new Uint8Array(cookieKey)
   const keep = async (c: Context, { digest, since }: SignedIn): Promise<void> => {
     const value = [encodeBase64Url(digest), since, now()].join('.')

@@ -157,13 +157,13 @@ export async function findSigner(
   return undefined
 }
 
-/** In order. */
+/** In display order. */
 export type StepName = 'leaf' | 'groups' | 'hash' | 'path' | 'checkpoint' | 'deviceKey' | 'device' | 'base'
 
 /** The outcome of a step, with the compared values. */
 export interface Step {
   readonly name: StepName
-  /** `skipped`: nothing to verify, or not disclosed. */
+  /** `skipped`: not present, or not disclosed. */
   readonly outcome: 'passed' | 'failed' | 'skipped'
   /** The name of a text with the reason. */
   readonly reason?: string

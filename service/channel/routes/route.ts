@@ -1,4 +1,4 @@
-/** `defineRoute`: one definition for each operation of the channel itself (protocol, section 6). */
+/** `defineRoute`: one definition for each operation of the channel (protocol, section 6). */
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isSafeMethod, pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
@@ -70,7 +70,7 @@ interface RouteDescription {
 export interface Route extends RouteDescription, RoutePolicy {
   /** A login travels in a handshake frame and is handled by `login.ts`; every other route within a session. */
   readonly frame: 'handshake' | 'session'
-  /** @throws ProblemError `not_found`, `payload_invalid`, or what the handler throws. */
+  /** @throws ProblemError `not_found`, `payload_invalid`, or an error of the handler. */
   run(context: ExchangeContext, message: RequestMessage, caller: Caller): Promise<RouteResult>
 }
 

@@ -1,5 +1,5 @@
-"""Recomputes an unpacked evidence bundle with nothing but the standard library: groups, leaf, place in the log, and that
-the device signed what the entry says. `-` instead of a folder: only the last, of groups as JSON from standard input."""
+"""Verifies an unpacked evidence bundle with the standard library only: groups, leaf, inclusion, and that the device signed
+the request of the entry. With `-` instead of a folder: only the last check, with groups as JSON on standard input."""
 import base64, hashlib, json, pathlib, re, sys
 
 sha = lambda data: hashlib.sha256(data).digest()
@@ -8,7 +8,7 @@ PARAMETERS = r'((?:;(?:created=[0-9]{1,15}|nonce="[\w-]{22}"|keyid="[\w-]{43}"|t
 
 
 def check_request(core, pay, sig, leaf, origin):
-    """What the device signed, line by line, is what the entry says (docs/reference/protocol.md, sections 5 and 12)."""
+    """The signed request is the request of the entry (docs/reference/protocol.md, sections 5 and 12)."""
     *lines, last = sig["base"].split("\n")
     values = dict(re.fullmatch(r'"([^"]+)": ([\t -~]*)', line).groups() for line in lines)
     names = ["@method", "@authority", "@path", "@query", *(name for name in FIELDS if name in values)]

@@ -1,7 +1,4 @@
-/**
- * An outside judge of the log: `go/judge.go`, built on the spot with Debian's `golang-go golang-golang-x-mod-dev`, from
- * sources on this machine alone.
- */
+/** Verifies a log with golang.org/x/mod: builds and runs `go/judge.go` with Debian's `golang-go golang-golang-x-mod-dev`. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,24 +17,24 @@ requireTool(
 )
 
 export interface GoQuestion {
-  /** A folder, or the URL under which `checkpoint` and `tile/…` are, for instance `http://127.0.0.1:8787/log`. */
+  /** The folder or URL of `checkpoint` and `tile/…`, for example `http://127.0.0.1:8787/log`. */
   readonly log: string
   readonly vkey: string
-  /** Of an auditor, where bundles ask for one. */
+  /** An auditor's token, for bundles. */
   readonly token?: string
-  /** Hash the entries of all bundles, too. */
+  /** Verify the entries of all bundles. */
   readonly withEntries?: boolean
-  /** Prove these entries. */
+  /** Verify inclusion of these entries. */
   readonly indexes?: readonly number[]
-  /** Prove that the trees of these sizes grew into the present one. */
+  /** Verify consistency with trees of these sizes. */
   readonly olderSizes?: readonly number[]
-  /** Checkpoints that the log signed before: whole notes. */
+  /** Earlier signed checkpoints. */
   readonly previous?: readonly string[]
-  /** Whole proofs in the form of C2SP tlog-proof, each with the bytes of its entry. */
+  /** C2SP tlog-proofs, each with its entry. */
   readonly proofs?: readonly { readonly proof: string; readonly leaf: Uint8Array }[]
 }
 
-/** What the judge has checked and found right. */
+/** The verified parts. */
 export interface GoVerdict {
   readonly origin: string
   readonly size: number
@@ -52,7 +49,7 @@ export interface GoVerdict {
 
 const run = promisify(execFile)
 
-/** @throws Error with the judge's own words when something does not verify. */
+/** @throws Error with the output of `judge.go` when verification fails */
 export async function askGo(question: GoQuestion): Promise<GoVerdict> {
   const judge = await buildJudge()
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-judge-'))
@@ -83,7 +80,7 @@ function argumentsOf(question: GoQuestion, folder: string): readonly string[] {
   ]
 }
 
-/** Built once for each text of the source; two test files may do so at the same time. */
+/** Cached by the hash of the source. Two test files may build it at the same time. */
 async function buildJudge(): Promise<string> {
   const judge = join(cache, createHash('sha256').update(readFileSync(source)).digest('hex'))
   if (existsSync(judge)) return judge

@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 afterAll(() => grown.close())
 
-it(`is verified by golang.org/x/mod over HTTP at 1, 2, 255, 256, 257, 600 and ${leaves} leaves`, {
+it(`golang.org/x/mod verifies the log over HTTP at 1, 2, 255, 256, 257, 600 and ${leaves} leaves`, {
   timeout: 240_000,
 }, async () => {
   const { service, token } = grown

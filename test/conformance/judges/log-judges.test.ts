@@ -1,4 +1,4 @@
-/** What others think of logs that `crypto/` writes: Go's golang.org/x/mod, and OpenSSL. */
+/** Logs that `crypto/` writes, verified by golang.org/x/mod and OpenSSL. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ describe('golang.org/x/mod', () => {
     [257, 3],
     [70_000, 277],
   ] as const)(
-    'verifies a log of %i entries: its %i tiles, entries, inclusion, consistency',
+    'golang.org/x/mod verifies a log of %i entries: its %i tiles, entries, inclusion and consistency',
     async (size, tiles) => {
       const indexes = [...new Set([0, 1, 254, 255, 256, 65_535, 65_536, size - 1])].filter(
         (index) => index < size,
@@ -63,7 +63,7 @@ describe('golang.org/x/mod', () => {
     },
   )
 
-  it('verifies the log over HTTP, with full tiles in place of missing partial tiles', async () => {
+  it('golang.org/x/mod verifies a log over HTTP, with full tiles in place of deleted partial ones', async () => {
     const server = await startUpstream((request, response) => {
       try {
         response.end(readFileSync(join(folderOf(70_000), request.url ?? '')))
@@ -74,7 +74,7 @@ describe('golang.org/x/mod', () => {
     try {
       const verdict = await askGo({ log: server.origin, vkey, indexes: [69_999], olderSizes: [257] })
       expect(verdict).toMatchObject({ size: 70_000, tiles: 277 })
-      // The old checkpoint with the tiles of a later tree, as when the partial ones have been deleted.
+      // The old checkpoint with the tiles of a later tree, as after partial tiles were deleted.
       writeFileSync(join(folderOf(70_000), 'checkpoint'), noteOf(257))
       const older = await askGo({ log: server.origin, vkey, indexes: [256] })
       expect(older).toMatchObject({ size: 257, tiles: 3 })
@@ -85,7 +85,7 @@ describe('golang.org/x/mod', () => {
     }
   })
 
-  it('verifies a checkpoint that is cosigned, whose cosignatures it does not know', async () => {
+  it('golang.org/x/mod verifies a checkpoint with unknown cosignatures', async () => {
     const { note } = parseCheckpointNote(noteOf(2))
     const cosigned = [...note.signatures, cosign(primitives, note.text, witness('w1').signer, now)]
     writeFileSync(join(folderOf(2), 'checkpoint'), encodeNote({ text: note.text, signatures: cosigned }))
@@ -93,7 +93,7 @@ describe('golang.org/x/mod', () => {
     writeFileSync(join(folderOf(2), 'checkpoint'), noteOf(2))
   })
 
-  it('verifies proofs that stand alone', async () => {
+  it('golang.org/x/mod verifies separate proofs', async () => {
     const hashes = Array.from({ length: 257 }, (_, i) => hashLeaf(primitives, entryAt(i)))
     const tree = plainTree(hashes)
     const proofOf = (index: number): { proof: string; leaf: Uint8Array } => {
@@ -116,7 +116,7 @@ describe('golang.org/x/mod', () => {
     'tile/entries/000',
     'tile/entries/001.p/1',
     'checkpoint',
-  ])('finds a flipped bit in %s', async (path) => {
+  ])('golang.org/x/mod detects a flipped bit in %s', async (path) => {
     const file = join(folderOf(257), path)
     const good = readFileSync(file)
     try {
@@ -131,7 +131,7 @@ describe('golang.org/x/mod', () => {
     }
   })
 
-  it('finds a key that did not sign, and an old checkpoint of another tree', async () => {
+  it('golang.org/x/mod refuses a key that did not sign and an old checkpoint of another tree', async () => {
     const other = encodeVerifierKey(primitives, { ...logKey, publicKey: witness('w1').signer.publicKey })
     await expect(askGo({ log: folderOf(2), vkey: other })).rejects.toThrow(/judge: /)
     await expect(askGo({ log: folderOf(2), vkey, previous: [noteOf(257)] })).rejects.toThrow(/judge: /)
@@ -139,14 +139,11 @@ describe('golang.org/x/mod', () => {
 })
 
 describe('openssl', () => {
-  it.each(sizes)(
-    'verifies the checkpoint of %i entries as what it is: a signature over three lines',
-    (size) => {
-      const { text, signatures } = parseCheckpointNote(noteOf(size)).note
-      const [signature = new Uint8Array(0)] = signatures.map((each) => each.signature)
-      expect(opensslVerifies(encodeUtf8(text), signature, logSigner.publicKey)).toBe(true)
-      expect(opensslVerifies(encodeUtf8(`${text} `), signature, logSigner.publicKey)).toBe(false)
-      expect(opensslVerifies(encodeUtf8(text), flipped(signature, 40), logSigner.publicKey)).toBe(false)
-    },
-  )
+  it.each(sizes)('OpenSSL verifies the checkpoint of %i entries as a signature over three lines', (size) => {
+    const { text, signatures } = parseCheckpointNote(noteOf(size)).note
+    const [signature = new Uint8Array(0)] = signatures.map((each) => each.signature)
+    expect(opensslVerifies(encodeUtf8(text), signature, logSigner.publicKey)).toBe(true)
+    expect(opensslVerifies(encodeUtf8(`${text} `), signature, logSigner.publicKey)).toBe(false)
+    expect(opensslVerifies(encodeUtf8(text), flipped(signature, 40), logSigner.publicKey)).toBe(false)
+  })
 })

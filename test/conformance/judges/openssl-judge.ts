@@ -1,13 +1,13 @@
-/** An outside judge of one signature: `openssl pkeyutl`, which knows nothing of notes. */
+/** Verifies a signature with `openssl pkeyutl`. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** What stands before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410, section 4). */
+/** The prefix of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410, section 4). */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 
-/** Whether an Ed25519 signature over `message` is right. */
+/** Whether an Ed25519 signature over `message` verifies. */
 export function opensslVerifies(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-openssl-'))
   try {

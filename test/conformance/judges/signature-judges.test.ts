@@ -1,6 +1,6 @@
 /**
- * Other people's HTTP Message Signatures (`http-message-sig`, `http-message-signatures`): they verify what is signed here,
- * requests, answers and what the gateway adds; what they sign is verified here; and what was changed is refused by all.
+ * HTTP Message Signatures against `http-message-sig` and `http-message-signatures`: both verify our signatures, we verify
+ * theirs, and all refuse changed messages.
  */
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { verifySignature, webcrypto } from 'http-message-sig'
@@ -127,7 +127,7 @@ const replaced = (
   fields: message.fields.map(([own, value]): Field => [own, own === name ? change(value) : value]),
 })
 
-/** Changes that a signature must not survive. Each touches only what every judge looks at. */
+/** Changes that invalidate a signature for every implementation. */
 const changes: readonly (readonly [string, (message: RequestMessage) => RequestMessage])[] = [
   ['another method', (message) => ({ ...message, method: 'DELETE' })],
   ['another authority', (message) => ({ ...message, authority: 'pay.example.org' })],
@@ -151,20 +151,20 @@ const changes: readonly (readonly [string, (message: RequestMessage) => RequestM
 describe.each(names)('the signed request %s', (name) => {
   const message = signed(name)
 
-  it('verifies with both, and here', async () => {
+  it('verifies with both libraries and with ours', async () => {
     expect(await verifiesPlainly(message, [device])).toBe(true)
     expect(await verifiesStrictly(message, device)).toBe(true)
     expect(verifiesHere(message)).toBe(true)
   })
 
-  it('verifies with no other key', async () => {
+  it('does not verify with another key', async () => {
     const wrong = { ...stranger, keyid: device.keyid }
     expect(await verifiesPlainly(message, [wrong])).toBe(false)
     expect(await verifiesStrictly(message, stranger)).toBe(false)
     expect(verifiesHere(message, stranger)).toBe(false)
   })
 
-  it.each(changes)('verifies nowhere with %s', async (_change, change) => {
+  it.each(changes)('does not verify anywhere with %s', async (_change, change) => {
     const changed = change(message)
     expect(changed).not.toEqual(message)
     expect(await verifiesPlainly(changed, [device])).toBe(false)
@@ -174,7 +174,7 @@ describe.each(names)('the signed request %s', (name) => {
 })
 
 describe('a request that http-message-signatures signs', () => {
-  /** As `docs/guides/integration.md` would have it: the components and parameters of the protocol. */
+  /** With the components and parameters of the protocol. */
   async function signedOutside(
     parts: { readonly fields?: readonly string[]; readonly tag?: string } = {},
   ): Promise<RequestMessage> {
@@ -202,11 +202,11 @@ describe('a request that http-message-signatures signs', () => {
     return { ...plain, fields: [...plain.fields, ...made] }
   }
 
-  it('verifies here', async () => {
+  it('verifies with our implementation', async () => {
     expect(verifiesHere(await signedOutside())).toBe(true)
   })
 
-  it('is refused here where it covers less, where it has another tag, and where its content is another', async () => {
+  it('is refused by our implementation with less coverage, another tag, or other content', async () => {
     const covered = requiredComponents(await signedOutside())
     for (const left of covered) {
       const fields = covered.filter((component) => component !== left)
@@ -217,11 +217,11 @@ describe('a request that http-message-signatures signs', () => {
   })
 })
 
-describe('a signed answer', () => {
+describe('a signed response', () => {
   const request = signed('transfer')
 
   it.each(['created', 'empty', 'problem'] as const)(
-    'verifies with http-message-signatures, for its own request only: %s',
+    'verifies with http-message-signatures for its own request only: %s',
     async (name) => {
       const response = answered(name, request)
       expect(await verifiesPlainly(response, [service], request)).toBe(true)
@@ -235,7 +235,7 @@ describe('a signed answer', () => {
   )
 })
 
-describe('what the gateway sends on', () => {
+describe('a request that the gateway forwards', () => {
   const claims = { user: 'u_1', device: device.keyid, session: 's', app: 'wx1', acr: 'session' } as const
   const message = signForBackend(
     primitives,
@@ -247,13 +247,13 @@ describe('what the gateway sends on', () => {
     fixed('gateway nonce', 16),
   )
 
-  it('verifies with both libraries: the device’s signature and the service’s', async () => {
+  it('has a device signature and a gateway signature that verify with both libraries', async () => {
     expect(await verifiesPlainly(message, [device, service])).toBe(true)
     expect(await verifiesStrictly(message, device, 'sig')).toBe(true)
     expect(await verifiesStrictly(message, service, 'gateway')).toBe(true)
   })
 
-  it('verifies nowhere with another caller', async () => {
+  it('does not verify anywhere with another caller', async () => {
     const changed = replaced(message, 'miniseal-caller', (value) => value.replace('u_1', 'u_2'))
     expect(await verifiesPlainly(changed, [device, service])).toBe(false)
     expect(await verifiesStrictly(changed, service, 'gateway')).toBe(false)

@@ -1,7 +1,7 @@
 /**
- * The working group's tests of structured fields (github.com/httpwg/structured-field-tests), against ours:
- * `npx tsx --conditions=source test/conformance/judges/structured-field-suite.ts FOLDER` with the folder they were cloned to. Of what the group accepts, only what `crypto/` says that
- * it leaves out may be refused; nothing that must fail may be accepted; and a value has the group's meaning and text.
+ * Runs the structured field tests of the HTTP working group (github.com/httpwg/structured-field-tests, cloned to FOLDER):
+ * `npx tsx --conditions=source test/conformance/judges/structured-field-suite.ts FOLDER`. Our parser may refuse a valid
+ * field only for a feature outside its subset, must refuse every invalid field, and must agree on values and serialization.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ const cases = z.array(
 )
 type Case = z.infer<typeof cases>[number]
 
-/** What our subset leaves out (the header of `crypto/http-signatures/structured-fields.ts`). */
+/** Refusals of features outside the subset (see `crypto/http-signatures/structured-fields.ts`). */
 const leftOut = [
   'decimals are not supported',
   'not a bare item of a supported type',
@@ -61,7 +61,7 @@ function decodeBase32(text: string): number[] {
   return (bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2))
 }
 
-/** The group's way of writing a token and bytes in JSON, as ours. */
+/** Tokens and bytes as the tests write them in JSON. */
 const typed = z.object({ __type: z.enum(['token', 'binary']), value: z.string() })
 function expectedMeaning(value: unknown): unknown {
   const { success, data } = typed.safeParse(value)
@@ -81,27 +81,29 @@ function read(text: string, type: 'item' | 'dictionary'): { meaning: unknown; te
   }
 }
 
-/** What became of a case; what is wrong begins with a capital letter. */
+/** The result of a case; failures begin with a capital letter. */
 function judge({ raw = [], header_type: type, expected, must_fail, can_fail, canonical }: Case): string {
-  if (type === 'list') return 'a list, which no signature has'
+  if (type === 'list') return 'a list, which is not supported'
   let ours: ReturnType<typeof read>
   try {
     ours = read(raw.join(', '), type)
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
-    if (must_fail || can_fail) return 'refused, as it must or may be'
-    return leftOut.includes(error.message) ? `left out: ${error.message}` : `REFUSED: ${error.message}`
+    if (must_fail || can_fail) return 'refused, as required or allowed'
+    return leftOut.includes(error.message)
+      ? `outside the subset: ${error.message}`
+      : `REFUSED: ${error.message}`
   }
-  if (must_fail) return 'ACCEPTED what must fail'
+  if (must_fail) return 'ACCEPTED an invalid field'
   const isSame = JSON.stringify(ours.meaning) === JSON.stringify(expectedMeaning(expected))
-  if (!isSame) return 'ANOTHER MEANING'
-  return ours.text === (canonical ?? raw).join(', ') ? 'read and written alike' : 'ANOTHER TEXT'
+  if (!isSame) return 'DIFFERENT VALUE'
+  return ours.text === (canonical ?? raw).join(', ') ? 'same value and text' : 'DIFFERENT TEXT'
 }
 
 const [folder] = process.argv.slice(2)
 if (folder === undefined) {
   console.error(
-    'structured-field-suite.ts FOLDER: where github.com/httpwg/structured-field-tests was cloned to',
+    'usage: structured-field-suite.ts FOLDER (a clone of github.com/httpwg/structured-field-tests)',
   )
   process.exit(2)
 }

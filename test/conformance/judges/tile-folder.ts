@@ -1,10 +1,10 @@
-/** A log as files, in the form of C2SP tlog-tiles, written with `crypto/` alone. */
+/** Writes a log as C2SP tlog-tiles files with `crypto/` only. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { signCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
 import { hashLeaf, treeHashLength } from '../../../crypto/tlog/merkle.ts'
 import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
-import { encodeBundle, grownTiles, tilePath, tileSpot, tileWidth } from '../../../crypto/tlog/tiles.ts'
+import { encodeBundle, tilePath, tileSpot, tileWidth, widthOfTile } from '../../../crypto/tlog/tiles.ts'
 import { growTree } from '../../../crypto/tlog/tree-growth.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
 import { logKey, logSigner, origin } from '../../unit/crypto/note-inputs.ts'
@@ -16,7 +16,7 @@ export function entryAt(index: number): Uint8Array {
   return new TextEncoder().encode(`entry ${index} of a log, ${'x'.repeat(index % 50)}`)
 }
 
-/** Writes every tile and bundle that a log of `size` entries has, and its signed checkpoint, which it returns. */
+/** Writes the tiles, bundles and signed checkpoint of a log. @returns the checkpoint */
 export function writeLog(folder: string, size: number): string {
   const growth = growTree(primitives)
   const hashes = new Map<string, Uint8Array>()
@@ -30,11 +30,10 @@ export function writeLog(folder: string, size: number): string {
       hashes.set(name, bytes)
     }
   }
-  for (const tile of grownTiles(0, size)) {
-    const { level, index, width } = tile
-    const bytes = hashes.get(`${level}/${index}`)
-    if (bytes === undefined) throw new Error(`the tree did not fill the tile ${level}/${index}`)
-    put(folder, tilePath(tile), bytes.subarray(0, width * treeHashLength))
+  for (const [name, bytes] of hashes) {
+    const [level = 0, index = 0] = name.split('/').map(Number)
+    const width = widthOfTile(size, level, index)
+    put(folder, tilePath({ kind: 'hashes', level, index, width }), bytes.subarray(0, width * treeHashLength))
     if (level > 0) continue
     const entries = Array.from({ length: width }, (_, i) => entryAt(index * tileWidth + i))
     put(folder, tilePath({ kind: 'entries', index, width }), encodeBundle(entries))

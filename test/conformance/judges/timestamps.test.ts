@@ -31,7 +31,7 @@ function answerWith(
 }
 
 describe('a timestamp', () => {
-  it('is a token that openssl verifies, for this digest and no other, with its certificate inside', async () => {
+  it('a timestamp is a token with its certificate that OpenSSL verifies for this digest only', async () => {
     const before = Math.floor(Date.now() / 1000)
     const token = await requestTimestamp(authority.url, digest)
     expect(authority.verifies(token, digest)).toBe(true)
@@ -40,7 +40,7 @@ describe('a timestamp', () => {
     expect(timestampTime(token, digest)).toBeLessThanOrEqual(Math.ceil(Date.now() / 1000) + 1)
   })
 
-  it('is asked for as RFC 3161 says', async () => {
+  it('a timestamp request follows RFC 3161', async () => {
     let asked: { method: string | undefined; type: string | undefined; query: Buffer } | undefined
     authority.answer = (query, request, response) => {
       asked = { method: request.method, type: request.headers['content-type'], query }
@@ -51,7 +51,7 @@ describe('a timestamp', () => {
     expect(asked?.query.includes(Buffer.from(digest))).toBe(true)
   })
 
-  it('is asked for with another nonce each time', async () => {
+  it('every timestamp request has a new nonce', async () => {
     const queries: string[] = []
     authority.answer = (query, request, response) => {
       queries.push(query.toString('hex'))
@@ -64,13 +64,13 @@ describe('a timestamp', () => {
   })
 })
 
-describe('no timestamp is accepted', () => {
+describe('a timestamp that is not accepted', () => {
   const refused = (message: RegExp) =>
     expect(requestTimestamp(authority.url, digest)).rejects.toThrow(
       expect.objectContaining({ name: 'TimestampFailed', message: expect.stringMatching(message) }),
     )
 
-  it('an old response gives no timestamp: its nonce is of another request', async () => {
+  it('a replayed response is refused: its nonce belongs to another request', async () => {
     let old: Buffer | undefined
     answerWith((query) => {
       old ??= authority.reply(query)
@@ -80,7 +80,7 @@ describe('no timestamp is accepted', () => {
     await refused(/another request/)
   })
 
-  it('from a token for another digest', async () => {
+  it('a token for another digest is refused', async () => {
     answerWith((query) => {
       const position = query.indexOf(Buffer.from(digest))
       const forged = Buffer.from(query)
@@ -90,50 +90,50 @@ describe('no timestamp is accepted', () => {
     await refused(/another digest/)
   })
 
-  it('from a refusal', async () => {
+  it('a refusal of the authority is an error', async () => {
     answerWith(() => authority.refusal())
-    await refused(/refuses: status 2/)
+    await refused(/refused: status 2/)
   })
 
   it.each<[string, RegExp, (query: Buffer) => Buffer]>([
-    ['an empty answer', /not what RFC 3161 says/, () => Buffer.alloc(0)],
-    ['something else', /not what RFC 3161 says/, () => Buffer.from('hello')],
-    ['a status of granted without a token', /holds no token/, () => Buffer.from('30053003020100', 'hex')],
-    ['a token that is cut off', /not what RFC 3161 says/, (query) => authority.reply(query).subarray(0, 500)],
-    ['a token that is no token', /not what RFC 3161 says/, () => Buffer.from('300730030201000500', 'hex')],
-  ])('from %s', async (_title, message, make) => {
+    ['empty', /does not conform to RFC 3161/, () => Buffer.alloc(0)],
+    ['other bytes', /does not conform to RFC 3161/, () => Buffer.from('hello')],
+    ['a granted status without a token', /contains no token/, () => Buffer.from('30053003020100', 'hex')],
+    ['a truncated token', /does not conform to RFC 3161/, (query) => authority.reply(query).subarray(0, 500)],
+    ['a malformed token', /does not conform to RFC 3161/, () => Buffer.from('300730030201000500', 'hex')],
+  ])('a response is refused when it is %s', async (_title, message, make) => {
     answerWith(make)
     await refused(message)
   })
 
-  it('from another status or content type', async () => {
+  it('a response with another status or content type is refused', async () => {
     answerWith((query) => authority.reply(query), 'application/timestamp-reply', 503)
     await refused(/status 503/)
     answerWith((query) => authority.reply(query), 'text/html')
     await refused(/status 200/)
   })
 
-  it('from an answer that has no end', async () => {
+  it('a response that is too long is refused', async () => {
     answerWith(() => Buffer.alloc(70_000))
-    await refused(/no answer/)
+    await refused(/too long/)
   })
 
-  it('from an authority that does not answer in time', async () => {
+  it('an authority that does not respond in time is an error', async () => {
     authority.answer = () => undefined
-    await expect(requestTimestamp(authority.url, digest, 200)).rejects.toThrow(/no answer in time/)
+    await expect(requestTimestamp(authority.url, digest, 200)).rejects.toThrow(/no response in time/)
   })
 
-  it('from an authority that is not there', async () => {
+  it('an unreachable authority is an error', async () => {
     await expect(requestTimestamp('http://127.0.0.1:9/', digest)).rejects.toThrow(TimestampFailed)
   })
 
-  it('for something that is not a digest', async () => {
+  it('requestTimestamp refuses an argument that is not a digest', async () => {
     await expect(requestTimestamp(authority.url, digest.slice(1))).rejects.toThrow(TypeError)
   })
 })
 
 describe('timestampTime', () => {
-  it('refuses tokens of another digest, and what is no token', async () => {
+  it('timestampTime refuses tokens of another digest and invalid tokens', async () => {
     const token = await requestTimestamp(authority.url, digest)
     expect(() => timestampTime(token, digestOf('another'))).toThrow(TimestampFailed)
     expect(() => timestampTime(token.slice(0, -100), digest)).toThrow(TimestampFailed)

@@ -1,4 +1,4 @@
-/** Access tokens, verified by a process that has nothing of ours but the address of the published keys: `jose`, as a backend uses it. */
+/** Access tokens, verified by `jose` in a process that only has the URL of the published keys. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -31,7 +31,7 @@ async function judged(...tokens: readonly string[]): Promise<unknown> {
   return JSON.parse(stdout)
 }
 
-it('verifies in another process, and a changed one does not', async () => {
+it('an access token verifies with jose in another process, and a changed one does not', async () => {
   const [header = '', payload = '', signature = ''] = session.token.split('.')
   const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
   const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')

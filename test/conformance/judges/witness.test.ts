@@ -1,4 +1,4 @@
-/** A real service and two real witnesses: one that it asks, and one that looks by itself. */
+/** A service with two witnesses: one cosigns on request, the other follows the log. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
@@ -27,7 +27,7 @@ let follower: AskedWitness
 
 /** The log's verifier key, as the service publishes it. */
 async function logKeyOf(origin: string) {
-  // The service is started again on this port: no connection may outlive the first one.
+  // The service restarts on this port: a connection of the first one must not be reused.
   const response = await fetch(`${origin}/.well-known/miniseal`, { headers: { connection: 'close' } })
   const jws = await response.text()
   const { log } = JSON.parse(decodeUtf8(decodeBase64Url(jws.split('.')[1] ?? ''))) as {
@@ -44,7 +44,7 @@ beforeAll(async () => {
     MINISEAL_DATA: join(folder.path, 'data'),
     MINISEAL_DATABASE: `sqlite:${join(folder.path, 'data', 'miniseal.db')}`,
   }
-  // The first start makes the log, so that the witnesses can be told its key.
+  // The first start creates the log key that the witnesses need.
   const first = await startTestService({ environment })
   const key = await logKeyOf(first.origin)
   await first.stop()
@@ -87,7 +87,7 @@ const cosignedBeyond = async (size: number): Promise<string> =>
     { timeout: 60_000, interval: 100 },
   )
 
-it('is cosigned as it grows, and what it serves satisfies a policy that asks for the witness', async () => {
+it('the log is cosigned as it grows and satisfies a policy that requires the witness', async () => {
   await logIn(service)
   const first = await cosignedBeyond(1)
   const { checkpoint } = verifyByPolicy(primitives, first, policy)
@@ -96,7 +96,7 @@ it('is cosigned as it grows, and what it serves satisfies a policy that asks for
   expect(asked.events.filter(({ kind }) => kind !== 'seen')).toEqual([])
 })
 
-it('is followed by a witness that nobody can reach', async () => {
+it('a witness without an address follows the log', async () => {
   const note = await cosignedBeyond(0)
   const { size } = verifyByPolicy(primitives, note, policy).checkpoint
   const sizes = (): readonly number[] =>
@@ -105,14 +105,14 @@ it('is followed by a witness that nobody can reach', async () => {
   expect(follower.events.filter(({ kind }) => kind === 'inconsistent')).toEqual([])
 })
 
-it('is verified by openssl, checkpoint and all', async () => {
+it('OpenSSL verifies the cosigned checkpoint', async () => {
   const { note, logSignatures } = verifyByPolicy(primitives, await cosignedBeyond(0), policy)
   const [own] = logSignatures
   const publicKey = policy.logs[0]?.key.publicKey ?? new Uint8Array(0)
   expect(opensslVerifies(encodeUtf8(note.text), own?.signature ?? new Uint8Array(0), publicKey)).toBe(true)
 })
 
-it('is verified by golang.org/x/mod over HTTP, from an earlier checkpoint on', async () => {
+it('golang.org/x/mod verifies the cosigned log over HTTP from an earlier checkpoint', async () => {
   const previous = [await cosignedBeyond(0)]
   await logIn(service)
   const { size } = verifyByPolicy(primitives, await cosignedBeyond(1), policy).checkpoint

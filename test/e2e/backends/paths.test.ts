@@ -1,4 +1,4 @@
-/** Somebody with a session who writes one path in many ways, hoping that the gateway and a backend read different ones. */
+/** An attacker with a session writes one path in many ways to make the gateway and a backend disagree. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ import { readers, startReader } from './readers/reader.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-paths-'))
 const running: RunningReader[] = []
-/** Behind `/wallet`: it only keeps what arrives. */
+/** The backend of `/wallet`, which records its requests. */
 let wallet: TestUpstream
 let service: OwnService
 let session: RawSession
@@ -50,7 +50,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Each refused before its signature is looked at. `B` stands for the route. */
+/** Refused before signature verification. `B` is the route. */
 const refused = [
   'B/%74ransfers',
   'B//transfers',
@@ -88,7 +88,7 @@ const refused = [
   'B/x?%c3%a9',
 ]
 
-/** Each accepted: the gateway and every backend read the same. */
+/** Accepted, with the same reading in the gateway and every backend. */
 const accepted = [
   'B',
   'B/',
@@ -118,27 +118,30 @@ async function post(path: string) {
   return await sendCrafted(session, { method: 'POST', path })
 }
 
-it.each(refused)('refuses %s, and no backend sees it', async (template) => {
+it.each(refused)('the gateway refuses %s and does not forward it', async (template) => {
   const before = wallet.arrived.length
-  const heard = await post(at(template, '/wallet'))
-  expect(heard.json).toMatchObject({ code: 'payload_invalid', step: 'binary-http', status: 400 })
+  const reply = await post(at(template, '/wallet'))
+  expect(reply.json).toMatchObject({ code: 'payload_invalid', step: 'binary-http', status: 400 })
   expect(wallet.arrived).toHaveLength(before)
 })
 
 describe.each(readers)('a backend in %s', (reader) => {
-  it.each([...refused, ...accepted])('executes no unconfirmed transfer for %s', async (template) => {
-    const path = at(template, `/${reader}`)
-    const heard = await post(path)
-    if (heard.json?.code === 'payload_invalid' || heard.json?.code === 'step_up_required') return
-    const { handler, path: read } = heard.json as Reading
-    expect({ handler, read }).toEqual({ handler: 'other', read: `/${decodedSegments(path).join('/')}` })
-  })
+  it.each([...refused, ...accepted])(
+    'a backend does not run an unconfirmed transfer for %s',
+    async (template) => {
+      const path = at(template, `/${reader}`)
+      const reply = await post(path)
+      if (reply.json?.code === 'payload_invalid' || reply.json?.code === 'step_up_required') return
+      const { handler, path: read } = reply.json as Reading
+      expect({ handler, read }).toEqual({ handler: 'other', read: `/${decodedSegments(path).join('/')}` })
+    },
+  )
 
-  it('reads every accepted path as the gateway does', async () => {
+  it('a backend reads every accepted path as the gateway does', async () => {
     for (const template of accepted) {
       const path = at(template, `/${reader}`)
-      const heard = await session.send({ path })
-      expect({ path, read: (heard.json as Reading).path }).toEqual({
+      const reply = await session.send({ path })
+      expect({ path, read: (reply.json as Reading).path }).toEqual({
         path,
         read: `/${decodedSegments(path).join('/')}`,
       })
@@ -146,7 +149,7 @@ describe.each(readers)('a backend in %s', (reader) => {
   })
 })
 
-it('asks for a finger at the route and below it, and takes another spelling for another path', async () => {
+it('a step-up rule covers its route and the paths below, and paths are case-sensitive', async () => {
   for (const path of [
     '/wallet/transfers',
     '/wallet/transfers/',
@@ -159,7 +162,7 @@ it('asks for a finger at the route and below it, and takes another spelling for 
   expect(wallet.last().url).toBe('/wallet/Transfers')
 })
 
-it('is found in the log by one path, however it was spelt', async () => {
+it('the log indexes every spelling of a path as one path', async () => {
   for (const path of ['/wallet/notes/a@b', '/wallet/notes/a%40b?page=2']) {
     expect((await session.send({ path, method: 'PUT', body: {} })).status).toBe(200)
   }
@@ -176,7 +179,7 @@ it('is found in the log by one path, however it was spelt', async () => {
 })
 
 describe('a mounted app', () => {
-  it('sees one spelling of a path, so that no pattern is passed by', async () => {
+  it('a mounted app matches its patterns against the canonical path', async () => {
     const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
     app.use('/vault/k@1/*', async (c) => c.text('closed', 403))
     app.get('/vault/:key/:page', (c) => c.text(c.req.path))

@@ -1,4 +1,4 @@
-/** Somebody who wants the gateway to judge another amount than the one that the backend pays. */
+/** An attacker with a session tries to make the gateway and a backend read different amounts. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +26,7 @@ let session: RawSession
 beforeAll(async () => {
   upstream = await startUpstream((_request, response) => response.end('done'))
   go = await startReader('go')
-  const judged = (path: string, origin: string, member: string, shown = '') => {
+  const ruled = (path: string, origin: string, member: string, shown = '') => {
     return {
       path,
       upstream: origin,
@@ -35,7 +35,7 @@ beforeAll(async () => {
   }
   const routes = ['/kept', '/go'].flatMap((path) => {
     const origin = path === '/go' ? (go?.origin ?? upstream.origin) : upstream.origin
-    return [judged(`${path}/pay`, origin, 'amount', ' {payee}'), judged(`${path}/tokens`, origin, 'tokens')]
+    return [ruled(`${path}/pay`, origin, 'amount', ' {payee}'), ruled(`${path}/tokens`, origin, 'tokens')]
   })
   const always = { path: '/always', upstream: upstream.origin, step_up: { always: true } }
   writeFileSync(join(folder, 'routes.json'), JSON.stringify([...routes, always]))
@@ -80,7 +80,7 @@ async function post(
 
 const refusal = { code: 'payload_invalid', step: 'handler', status: 400 }
 
-/** The member that is judged, and a body. */
+/** The member of the rule, and a body. */
 const twoReadings: readonly (readonly ['amount' | 'tokens', string | Uint8Array])[] = [
   ['amount', '{"amount":1,"amount":999999}'],
   ['amount', '{"amount":1,"Amount":999999}'],
@@ -128,7 +128,7 @@ const twoReadings: readonly (readonly ['amount' | 'tokens', string | Uint8Array]
   ['amount', Uint8Array.from([...Buffer.from('{"amount":1,"'), 0xc3, 0x28, ...Buffer.from('":2}')])],
 ]
 
-it.each(twoReadings)('refuses an ambiguous body with %s: %s', async (member, body) => {
+it.each(twoReadings)('the gateway refuses an ambiguous body of %s: %s', async (member, body) => {
   const before = upstream.arrived.length
   expect((await post(`/kept/${member === 'amount' ? 'pay' : 'tokens'}`, body)).json).toMatchObject(refusal)
   expect(upstream.arrived).toHaveLength(before)
@@ -144,24 +144,27 @@ it.each([
   'application/json; boundary=x',
   'application/vnd.pay+json',
   'Application/JSON',
-])('refuses a small amount as %s', async (type) => {
+])('the gateway refuses a body of the type %s', async (type) => {
   expect((await post('/kept/pay', '{"amount":1}', { type })).json).toMatchObject(refusal)
 })
 
 it.each(['application/json', 'application/json;charset=utf-8', 'application/json; charset=UTF-8'])(
-  'takes it as %s',
+  'the gateway accepts a body of the type %s',
   async (type) => {
     expect((await post('/kept/pay', '{"amount":1}', { type })).status).toBe(200)
   },
 )
 
-it.each(['gzip', 'deflate', 'identity', 'br'])('refuses content that travels as %s', async (coding) => {
-  const content = coding === 'gzip' ? gzipSync('{"amount":1}') : '{"amount":1}'
-  const heard = await post('/kept/pay', content, { fields: [['content-encoding', coding]] })
-  expect(heard.json).toMatchObject(refusal)
-})
+it.each(['gzip', 'deflate', 'identity', 'br'])(
+  'the gateway refuses the content coding %s',
+  async (coding) => {
+    const content = coding === 'gzip' ? gzipSync('{"amount":1}') : '{"amount":1}'
+    const reply = await post('/kept/pay', content, { fields: [['content-encoding', coding]] })
+    expect(reply.json).toMatchObject(refusal)
+  },
+)
 
-it('judges exactly at the value, and shows what it has judged', async () => {
+it('the rule compares exactly, and the summary shows the compared value', async () => {
   for (const amount of ['1000', '999.999999999999', '-5', '0', '-0', '1000.000000000'])
     expect((await post('/kept/pay', `{"amount":${amount}}`)).status).toBe(200)
   for (const amount of ['1001', '1000.00000000001', '999999999999999']) {
@@ -170,12 +173,12 @@ it('judges exactly at the value, and shows what it has judged', async () => {
   }
 })
 
-it('does not read a body of which it neither judges nor shows anything', async () => {
-  const heard = await post('/always', 'a=b', { type: 'application/x-www-form-urlencoded' })
-  expect(heard.json).toMatchObject({ code: 'step_up_required', summary: 'POST /always' })
+it('the gateway does not read the body when neither rule nor summary uses it', async () => {
+  const reply = await post('/always', 'a=b', { type: 'application/x-www-form-urlencoded' })
+  expect(reply.json).toMatchObject({ code: 'step_up_required', summary: 'POST /always' })
 })
 
-it('does not start with a value that it could not compare exactly', () => {
+it('the routes file refuses a value that cannot be compared exactly', () => {
   for (const value of [1e21, 1234567890123456, 0.1234567890123456, 1e-7]) {
     const step_up = { above: { member: 'amount', value }, summary: '{amount}' }
     const routes = [{ path: '/a', upstream: 'http://h', step_up }]
@@ -191,7 +194,7 @@ describe('a backend with encoding/json', () => {
     ['tokens', '{"tokens":7,"amounts":999999}'],
   ] as const
 
-  it.each(bodies)('pays no %s that the gateway did not evaluate: %s', async (member, body) => {
+  it.each(bodies)('a Go backend pays no %s above the rule: %s', async (member, body) => {
     const { json } = await post(`/go/${member === 'amount' ? 'pay' : 'tokens'}`, body)
     if (json?.code === 'payload_invalid' || json?.code === 'step_up_required') return
     const { payment } = json as Reading
@@ -199,7 +202,7 @@ describe('a backend with encoding/json', () => {
     expect(payment?.[member]).toBe((JSON.parse(String(body)) as Record<string, unknown>)[member])
   })
 
-  it('treats no two member names as equal that the gateway distinguishes', { timeout: 60_000 }, async () => {
+  it('Go matches no two member names that the gateway distinguishes', { timeout: 60_000 }, async () => {
     const pairs = await listFoldedByGo()
     expect(pairs.length).toBeGreaterThan(2_000)
     const apart = pairs.filter(([one, other]) => foldedName(one) !== foldedName(other))

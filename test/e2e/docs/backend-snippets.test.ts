@@ -1,4 +1,4 @@
-/** JavaScript and TypeScript of the guides for backends, run as modules of their own with a real service. */
+/** Runs JavaScript and TypeScript of the guides for backends as modules, with a real service. */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -20,7 +20,7 @@ let service: OwnService
 
 beforeAll(async () => {
   service = await startTestService()
-  // Where npm would have put them.
+  // As npm would install them.
   for (const name of ['hono', 'jose', 'http-message-sig']) link(join(root, 'node_modules', name), name)
   link(join(root, 'service'), 'miniseal')
   link(join(root, 'packages/verify'), 'miniseal-verify')
@@ -37,14 +37,14 @@ function link(target: string, name: string): void {
   symlinkSync(target, path)
 }
 
-/** A block as a module of its own, with `added` behind it. */
+/** Imports a block, followed by `added`, as a module. */
 async function load(text: string, name: string, added = ''): Promise<Record<string, unknown>> {
   const path = join(folder, `${name}.mjs`)
   writeFileSync(path, `${(await transform(placed(text, service), { loader: 'ts' })).code}\n${added}`)
   return await import(/* @vite-ignore */ path)
 }
 
-/** Puts what is not an import into a function that is given these names. */
+/** Wraps everything except imports in a function with these parameters. */
 function asFunction(text: string, names: string): string {
   const imports = text.match(/^import .*$/gm) ?? []
   return `${imports.join('\n')}\nexport async function main(${names}) {\n${text.replace(/^import .*$/gm, '')}\n}`
@@ -66,7 +66,7 @@ describe('the guides for backends', () => {
       400,
       undefined,
     ],
-  ])('%s is a whole service', async (place, request, status, member) => {
+  ])('the block %s runs as a service', async (place, request, status, member) => {
     const before = { ...process.env }
     const listeners = process.listeners('SIGTERM')
     const data = join(folder, `data-${Math.random()}`)
@@ -92,7 +92,7 @@ describe('the guides for backends', () => {
     }
   })
 
-  it('verifies a forwarded request with miniseal-verify', async () => {
+  it('the block of the integration guide verifies a forwarded request with miniseal-verify', async () => {
     const upstream: TestUpstream = await startUpstream((_request, response) => response.end())
     const behind = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/a=${upstream.origin}` } })
     try {
@@ -113,7 +113,7 @@ describe('the guides for backends', () => {
     }
   })
 
-  it('asks for a finger', async () => {
+  it('the block of the integration guide requires step-up authentication', async () => {
     const text = block('docs/guides/integration.md#Step-up authentication').text
     const { main } = await load(asFunction(text, 'app, readOrder, limit, yuan'), 'finger')
     const mount = main as (...given: unknown[]) => Promise<void>
@@ -132,7 +132,7 @@ describe('the guides for backends', () => {
     expect(thrown).toEqual([stepUpRequired('5 元，支付给 bob').message])
   })
 
-  it('pushes from the service’s own process', async () => {
+  it('the block of the integration guide pushes events from the process of the service', async () => {
     const session = await logIn(service)
     const given = { createService: async () => service, app: undefined, user: session.user }
     const text = block('docs/guides/integration.md#Pushing events').text
@@ -141,7 +141,7 @@ describe('the guides for backends', () => {
   })
 })
 
-it('crypto/README.md seals a request and opens it', async () => {
+it('the block of crypto/README.md seals and opens a request', async () => {
   const text = block('crypto/README.md#Example').text.replaceAll(
     "'./index.ts'",
     `'${join(root, 'crypto/index.ts')}'`,

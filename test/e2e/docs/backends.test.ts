@@ -1,4 +1,4 @@
-/** The programs of the integration guides behind the real gateway: what they let through, and what they refuse. */
+/** The programs of the integration guides behind the gateway: what they accept and refuse. */
 import type { Server } from 'node:http'
 import { createServer, request as sendRequest } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
@@ -17,7 +17,6 @@ import { startUpstream } from '../../support/upstream.ts'
 import type { Guide, RunningProgram } from './guide-programs.ts'
 import { guides, importLibraryProgram, programOf, startProgram } from './guide-programs.ts'
 
-const here = guides
 const programs = new Map<Guide, RunningProgram>()
 const signers = {
   device: signerFrom(random(32)),
@@ -36,8 +35,8 @@ beforeAll(async () => {
     else publishedKeys(request.url).then((set) => response.end(set))
   })
   const ports = new Map<Guide, number>()
-  for (const guide of here) ports.set(guide, await freePort())
-  const upstreams = here.map((guide) => `/${guide}=http://127.0.0.1:${ports.get(guide)}`).join(',')
+  for (const guide of guides) ports.set(guide, await freePort())
+  const upstreams = guides.map((guide) => `/${guide}=http://127.0.0.1:${ports.get(guide)}`).join(',')
   service = await startTestService({
     environment: { MINISEAL_UPSTREAMS: upstreams, MINISEAL_ORIGIN: recorder.origin },
   })
@@ -54,7 +53,7 @@ afterAll(async () => {
   recorder.close()
 })
 
-/** What the recorder publishes in the place of the service, whose origin it is: keys of this test too, to sign what no service would. */
+/** The key sets of the service, plus keys of this test for requests that a service would not sign. */
 async function publishedKeys(path: string): Promise<string> {
   const { keys } = (await (await fetch(`${service.url}${path}`)).json()) as { keys: unknown[] }
   const own = gatewayKeySets({ keys: signers })
@@ -62,7 +61,7 @@ async function publishedKeys(path: string): Promise<string> {
   return JSON.stringify({ keys: [...keys, ...(isMessage ? own.message_keys : own.token_keys).keys] })
 }
 
-/** Exactly these fields, some of them twice, and this `Host`; `fetch` would send neither. */
+/** Sends exactly these fields, also repeated ones, and this `Host`, which `fetch` cannot do. */
 async function statusOf(url: string, message: RequestMessage): Promise<number> {
   const { method, path, authority, fields, content } = message
   const { hostname, port } = new URL(url)
@@ -77,7 +76,7 @@ async function statusOf(url: string, message: RequestMessage): Promise<number> {
   })
 }
 
-/** The titles of the requests on which a program judges otherwise than it must. */
+/** The titles of the vectors that a program decides wrongly. */
 async function misjudged(url: string): Promise<readonly string[]> {
   const sandboxState = { origin: service.origin, now: service.now(), keys: signers, nonce: () => random(16) }
   const wrong: string[] = []
@@ -89,16 +88,16 @@ async function misjudged(url: string): Promise<readonly string[]> {
   return wrong
 }
 
-describe.each(here)('the program of the guide for %s', (guide) => {
-  it('knows who sent a request that comes through the gateway', async () => {
+describe.each(guides)('the program of the guide for %s', (guide) => {
+  it('returns the caller of a request through the gateway', async () => {
     const path = `/${guide}/7?who='me'&n=%20`
     expect(await session.send({ path })).toMatchObject({ status: 200, json: { user: session.user, path } })
     const posted = await session.send({ method: 'POST', path: `/${guide}`, body: { n: '午' }, key: guide })
     expect(posted).toMatchObject({ status: 200, json: { user: session.user } })
   })
 
-  it('responds to the longest possible path and query, so that no user can open the circuit of the route', async () => {
-    // A failure would count for the circuit breaker of everybody.
+  it('answers requests with the longest path and query', async () => {
+    // A failure would open the circuit breaker for all users.
     for (const path of [
       `/${guide}/`.padEnd(4096, 'a'),
       `/${guide}?`.padEnd(4096, 'b'),
@@ -107,7 +106,7 @@ describe.each(here)('the program of the guide for %s', (guide) => {
       expect(await session.send({ path })).toMatchObject({ status: 200, json: { path } })
   })
 
-  it('parses no byte of a chunked body as the next request', async () => {
+  it('does not read a chunked body as the next request', async () => {
     const { hostname, port } = new URL(programs.get(guide)?.url ?? '')
     const inner = 'GET /inner HTTP/1.1\r\nhost: a\r\n\r\n'
     const chunks = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`
@@ -123,7 +122,7 @@ describe.each(here)('the program of the guide for %s', (guide) => {
     expect(heard.match(/HTTP\/1\.[01] [0-9]{3}/g)).toEqual(['HTTP/1.1 401'])
   })
 
-  it('takes what a device signed with more spaces and zeros than it needs', async () => {
+  it('accepts a signature input with extra spaces and zeros', async () => {
     const changed: [RegExp, string][] = [
       [/" "/g, '"  "'],
       [/\(/g, '( '],
@@ -142,11 +141,11 @@ describe.each(here)('the program of the guide for %s', (guide) => {
     }
   })
 
-  it('accepts every valid request of gateway.json and refuses all others', async () => {
+  it('accepts the valid requests of gateway.json and refuses the others', async () => {
     expect(await misjudged(programs.get(guide)?.url ?? '')).toEqual([])
   })
 
-  it('shows all of the verifying in less than sixty lines', () => {
+  it('verifies in less than sixty lines', () => {
     const [, inside = ''] =
       /---- verifier ----\n([\s\S]*?)[^\n]*---- end of the verifier ----/.exec(programOf(guide)) ?? []
     const lines = inside.split('\n').filter((line) => /\S/.test(line) && !/^\s*(\/\/|\/\*\*|""")/.test(line))
@@ -155,7 +154,7 @@ describe.each(here)('the program of the guide for %s', (guide) => {
   })
 })
 
-describe('the program of other people’s libraries', () => {
+describe('the program with third-party libraries', () => {
   let server: Server
 
   beforeAll(async () => {
@@ -173,7 +172,7 @@ describe('the program of other people’s libraries', () => {
 
   afterAll(() => void server.close())
 
-  it('accepts every valid request of gateway.json and refuses all others', async () => {
+  it('accepts the valid requests of gateway.json and refuses the others', async () => {
     expect(await misjudged(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).toEqual([])
   })
 })

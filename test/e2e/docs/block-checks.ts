@@ -1,4 +1,4 @@
-/** Checks of single kinds of blocks; each throws, or fails an `expect`, when the block is not right. */
+/** Checks of code blocks by kind. Each throws, or fails an `expect`, for an invalid block. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ import { openStore } from '../../../service/store/open-store.ts'
 import { readVectors } from '../../conformance/vectors/read-vectors.ts'
 import { root } from './documents.ts'
 
-/** Whether some file of the service, demo and pages included, holds this text. */
+/** Whether a source file of the service contains this text. */
 function isInService(text: string): boolean {
   const files = readdirSync(join(root, 'service'), { recursive: true, encoding: 'utf8' })
   return files.some(
@@ -25,7 +25,7 @@ function isInService(text: string): boolean {
   )
 }
 
-/** JSON; where it is a configuration, a refusal or a key, what reads such things here has to agree. */
+/** Valid JSON; routes, problems and keys must be valid as such. */
 export function checkJson(text: string): void {
   const value: unknown = JSON.parse(text)
   if (Array.isArray(value)) {
@@ -64,7 +64,7 @@ function publishedKeys(
 
 const structured = new Set(['content-digest', 'signature-input', 'signature', 'miniseal-caller', 'step-up'])
 
-/** A message of HTTP/1.1: its start line, its fields, and those that are structured as our own parser reads them. */
+/** An HTTP/1.1 message: start line, fields, and structured fields that our parser accepts. */
 export function checkHttp(text: string): void {
   const [head = '', body = ''] = text.split('\n\n')
   const [start = '', ...fields] = head.trimEnd().split('\n')
@@ -80,7 +80,7 @@ export function checkHttp(text: string): void {
   if (body.trim() !== '') JSON.parse(body)
 }
 
-/** What `npx miniseal call` prints of a transfer; `commands.test.ts` compares the members. */
+/** The members that `npx miniseal call` prints for a transfer; `commands.test.ts` compares them. */
 export const transferMembers = [
   ...['id', 'payee', 'amount', 'note', 'created_at', 'balance', 'payee_user', 'currency', 'status'],
 ]
@@ -103,7 +103,7 @@ export function checkLogLines(text: string): void {
   }
 }
 
-/** A policy for which a real key is put where the page has a shortened one. */
+/** A policy, with a real key in place of the shortened one. */
 export function checkPolicyLines(text: string): void {
   const page = readFileSync(join(root, 'docs/reference/protocol.md'), 'utf8')
   const [log = ''] = /^log \S+$/m.exec(page) ?? []
@@ -119,7 +119,7 @@ export function checkNginx(text: string): void {
     expect(text).toContain(part)
 }
 
-/** Runs on the tables that the service makes. */
+/** Runs on the tables of the service. */
 export async function checkSql(text: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-sql-'))
   try {
@@ -135,7 +135,7 @@ export async function checkSql(text: string): Promise<void> {
   }
 }
 
-/** Settings of tables that the service makes; PostgreSQL itself is not asked, it may not be there. */
+/** Settings of the service's PostgreSQL tables; checked without a server. */
 export function checkTableSettings(text: string): void {
   const folder = join(root, 'migrations/postgres')
   const files = readdirSync(folder, { encoding: 'utf8' }).filter((file) => file.endsWith('.sql'))
@@ -147,16 +147,16 @@ export function checkTableSettings(text: string): void {
   }
 }
 
-/** The pattern of the page accepts what the service's grammar does, but for what the page says it leaves out. */
+/** The pattern accepts the paths of the grammar, except where the page states a difference. */
 export function checkPathPattern(text: string): void {
   const pattern = new RegExp(text.trim())
   const { requests, refused } = readVectors('messages')
   for (const { message } of requests)
     expect({ path: message.path, is: pattern.test(message.path) }).toMatchObject({ is: true })
-  const isLeftOut = (title: string): boolean =>
+  const isDifferent = (title: string): boolean =>
     /dot segment|UTF-8|surrogate|characters$|without a path$/.test(title)
   for (const { title, encoded } of refused.filter((row) => / (?:path|query|segment)/.test(row.title))) {
-    if (isLeftOut(title)) continue
+    if (isDifferent(title)) continue
     const path = pathOfEncoded(encoded)
     expect({ title, path, is: path !== undefined && pattern.test(path) }).toMatchObject({ is: false })
   }

@@ -1,4 +1,4 @@
-/** Every code block of every document is checked by something, and every link leads somewhere. */
+/** Every code block of every document has a check, and every link has a target. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -15,12 +15,12 @@ const documents = documentPaths().map(readDocument)
 const blocks = documents.flatMap((document) => document.blocks)
 const at = ({ document, line }: Block): string => `${document}:${line}`
 
-/** Shell is also what has no language and names a command of ours in every line. */
+/** Also blocks without a language that begin with one of our commands. */
 function isShell({ language, text }: Block): boolean {
   return language === 'sh' || (language === '' && /^(npx miniseal|npm|curl) /.test(text))
 }
 
-/** Of the blocks that need a claim, in the order in which they stand at their places. */
+/** The blocks that need a claim, by place and in order. */
 const claimed = new Map<string, Block[]>()
 for (const block of blocks) {
   if (isShell(block) || block.language === 'json' || block.language === 'http') continue
@@ -28,14 +28,14 @@ for (const block of blocks) {
 }
 
 describe('every block', () => {
-  it('is shell, JSON or HTTP, or has a claim; and every claim has a block', () => {
+  it('every block is shell, JSON or HTTP or has a claim, and every claim has a block', () => {
     const counts = (all: Iterable<readonly [string, readonly unknown[]]>): object => {
       return Object.fromEntries([...all].map(([place, list]) => [place, list.length]))
     }
     expect(counts(Object.entries(claims))).toEqual(counts(claimed))
   })
 
-  it.each(Object.entries(claims))('%s holds what is claimed for it', async (place, list) => {
+  it.each(Object.entries(claims))('the blocks of %s pass their claimed checks', async (place, list) => {
     for (const [nth, claim] of list.entries()) {
       const block = claimed.get(place)?.[nth]
       if (block === undefined) throw new Error(`${place} has no block ${nth}`)
@@ -47,14 +47,14 @@ describe('every block', () => {
 })
 
 describe('shell', () => {
-  /** What a page tells its reader to save, and what commands before it have made. */
+  /** The files that a page tells its reader to save. */
   const savedBy = (document: string): readonly string[] => {
     const text = readFileSync(join(root, document), 'utf8')
     return [...text.matchAll(/Save this as `([^`]+)`/g)].map(([, name]) => name ?? '')
   }
 
   it.each(blocks.filter(isShell).map((block) => [at(block), block] as const))(
-    '%s names what is there',
+    'the shell block %s uses existing commands, options, files and variables',
     (_at, block) => {
       const commands = parseShell(block.text)
       expect(commands.length).toBeGreaterThan(0)
@@ -62,7 +62,7 @@ describe('shell', () => {
       expect(faults.filter(Boolean)).toEqual([])
       for (const { variables, words } of commands) {
         const settings = variables.filter(([name]) => name.startsWith('MINISEAL_'))
-        // A setting alone is one of a list: the service has to read it.
+        // Settings without a command must be a valid configuration.
         if (words.length > 0 || settings.some(([, value]) => /…|PLACEHOLDER/.test(value))) continue
         expect(() => readConfig(Object.fromEntries(settings))).not.toThrow()
       }
@@ -90,7 +90,7 @@ describe('shell', () => {
       'there is no file test/conformance/independent/vector.py',
     ],
     ['wget x', 'the program wget is not known here'],
-  ])('%s is found out', (text, fault) => {
+  ])('the check detects the fault in %s', (text, fault) => {
     expect(parseShell(text).map((command) => findFault(command, []))).toEqual([fault])
   })
 })
@@ -98,16 +98,16 @@ describe('shell', () => {
 const jsonBlocks = blocks.filter(({ language }) => language === 'json')
 const httpBlocks = blocks.filter(({ language }) => language === 'http')
 
-it.each(jsonBlocks.map((block) => [at(block), block.text]))(
-  '%s is the JSON that it should be',
+it.each(jsonBlocks.map((block) => [at(block), block.text]))('the JSON block %s is valid', (_at, text) => {
+  checkJson(text)
+})
+
+it.each(httpBlocks.map((block) => [at(block), block.text]))(
+  'the HTTP block %s is a valid message',
   (_at, text) => {
-    checkJson(text)
+    checkHttp(text)
   },
 )
-
-it.each(httpBlocks.map((block) => [at(block), block.text]))('%s is a message of HTTP', (_at, text) => {
-  checkHttp(text)
-})
 
 describe('links', () => {
   const headingsOf = (path: string): ReadonlySet<string> => {
@@ -123,13 +123,13 @@ describe('links', () => {
   }
 
   it.each(documents.map((document) => [document.path, document] as const))(
-    'in %s lead to a file and a heading',
+    'links of %s have a file and a heading',
     (_path, document) => {
       for (const { line, target } of document.links) {
         if (/^[a-z]+:/.test(target)) continue
         const [file = '', anchor] = target.split('#')
         const path = file === '' ? document.path : normalize(join(dirname(document.path), file))
-        expect(path.startsWith('..'), `${document.path}:${line} leads out of the project`).toBe(false)
+        expect(path.startsWith('..'), `${document.path}:${line} is outside the project`).toBe(false)
         expect(existsSync(join(root, path)), `${document.path}:${line}: ${target}`).toBe(true)
         if (anchor === undefined) continue
         expect(statSync(join(root, path)).isFile()).toBe(true)
@@ -138,7 +138,7 @@ describe('links', () => {
     },
   )
 
-  it('are given to every document, from the index or the README', () => {
+  it('the index or the README links to every document', () => {
     const from = ['README.md', 'docs/README.md'].flatMap((path) => {
       return readDocument(path).links.map(({ target }) =>
         normalize(join(dirname(path), target.split('#')[0] ?? '')),
@@ -146,7 +146,7 @@ describe('links', () => {
     })
     const inner = ['README.md', 'docs/README.md', 'test/conformance/vectors/README.md']
     for (const { path } of documents) {
-      if (!inner.includes(path)) expect(from, `nothing leads to ${path}`).toContain(path)
+      if (!inner.includes(path)) expect(from, `nothing links to ${path}`).toContain(path)
     }
   })
 })
@@ -154,18 +154,18 @@ describe('links', () => {
 describe('the README in Chinese', () => {
   const [english, chinese] = [readDocument('README.md'), readDocument('README.zh-CN.md')]
 
-  it('has the headings of the English one', () => {
+  it('the Chinese README has the heading levels of the English one', () => {
     expect(chinese.headings.map(({ level }) => level)).toEqual(english.headings.map(({ level }) => level))
   })
 
-  it('has its code blocks', () => {
+  it('the Chinese README has the code blocks of the English one', () => {
     const code = ({ blocks: all }: typeof english): readonly string[] => {
       return all.map(({ language, text }) => `${language}\n${text}`)
     }
     expect(code(chinese)).toEqual(code(english))
   })
 
-  it('has its tables and names the same scripts, folders, packages and documents', () => {
+  it('the Chinese README has the tables, scripts, folders and documents of the English one', () => {
     const rows = (path: string): readonly string[] => {
       const lines = readFileSync(join(root, path), 'utf8')
         .split('\n')

@@ -1,7 +1,4 @@
-/**
- * What answers for the blocks whose language does not say how they are checked: programs, output, notation. Shell, JSON and
- * HTTP are checked wherever they stand (`blocks.test.ts`).
- */
+/** The checks of code blocks other than shell, JSON and HTTP, which `blocks.test.ts` checks by their language. */
 import {
   checkFindingLine,
   checkLogLines,
@@ -14,7 +11,7 @@ import {
 } from './block-checks.ts'
 import { snippets } from './snippets.ts'
 
-/** By a test that runs the block or holds the code to what it says; by a check of its text; or not at all: a picture. */
+/** A test of the block, a check of its text, or neither for a figure. */
 export type Claim =
   | { readonly test: string }
   | { readonly check: (text: string) => void | Promise<void> }
@@ -85,7 +82,7 @@ const others: Readonly<Record<string, readonly Claim[]>> = {
   'docs/guides/node.md#Without our package': [heldBy('test/integration/service/gateway.test.ts')],
 }
 
-/** By `placeOf` a block, in the order in which the blocks of a place stand. */
+/** By `placeOf` the block, in the order of the blocks. */
 export const claims: Readonly<Record<string, readonly Claim[]>> = {
   ...Object.fromEntries(
     Object.entries(protocol).map(([heading, list]) => [`docs/reference/protocol.md#${heading}`, list]),

@@ -1,4 +1,4 @@
-/** The commands of the documents, run as they stand there. */
+/** Runs the commands of the documents. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { Page } from './page-commands.ts'
 import type { SimpleCommand } from './shell.ts'
 import { parseShell } from './shell.ts'
 
-/** What does not end by itself, or only makes sense after a damage; their names and options are checked all the same. */
+/** Commands that do not end or that need a damaged log; `blocks.test.ts` checks their names and options. */
 const notRun = [
   /^npx miniseal (serve|wechat-sandbox|call|backup|restore|audit witness|audit trust-database)\b/,
   /^curl .*OLD/,
@@ -29,7 +29,7 @@ it.each([
   ['docs/guides/auditing.zh-CN.md', 9],
   ['docs/guides/operations.md', 22],
   ['SECURITY.md', 10],
-])('the commands of %s do what they are there for', { timeout: 240_000 }, async (path, least) => {
+])('the commands of %s succeed', { timeout: 240_000 }, async (path, least) => {
   const page = await Page.open()
   try {
     const all = readDocument(path).blocks.filter(({ language }) => ['sh', ''].includes(language))
@@ -41,7 +41,7 @@ it.each([
   }
 })
 
-/** A port that is free, and the next one too: the sandbox takes it. */
+/** A free port whose successor, the port of the sandbox, is free too. */
 async function freePair(): Promise<number> {
   for (;;) {
     const port = await freePort()
@@ -49,7 +49,7 @@ async function freePair(): Promise<number> {
   }
 }
 
-/** Runs a block in a shell, in a copy of the project that has no data yet. */
+/** Runs a block in a shell. */
 async function inShell(
   folder: string,
   { text }: Block,
@@ -69,7 +69,7 @@ async function inShell(
   return out
 }
 
-it('the README’s first minute goes as it is told', { timeout: 240_000 }, async () => {
+it('the commands of the README print what it shows', { timeout: 240_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-readme-'))
   for (const name of readdirSync(root)) {
     if (!['data', '.git', 'secrets'].includes(name)) symlinkSync(join(root, name), join(folder, name))

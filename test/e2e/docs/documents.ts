@@ -1,4 +1,4 @@
-/** Our documents as a reader sees them: code blocks, headings and links. */
+/** Code blocks, headings and links of the documents. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -8,9 +8,9 @@ export const root = new URL('../../../', import.meta.url).pathname
 export interface Block {
   /** Path of the document from the root of the project. */
   readonly document: string
-  /** Of the opening fence, from 1. */
+  /** The line of the opening fence, from 1. */
   readonly line: number
-  /** What stands behind the opening fence; empty for none. */
+  /** The language after the opening fence, or ''. */
   readonly language: string
   /** Without the indentation of the fence; ends with a line feed. */
   readonly text: string
@@ -29,7 +29,6 @@ export interface Heading {
   readonly text: string
 }
 
-/** What is read in one pass over the lines of a document. */
 export interface Document {
   readonly path: string
   readonly blocks: readonly Block[]
@@ -37,11 +36,10 @@ export interface Document {
   readonly links: readonly Link[]
 }
 
-/** Every document that the tests answer for; new ones in these folders are in by themselves. */
+/** All tested documents. */
 export function documentPaths(): readonly string[] {
   const named = [
     'README.md',
-    'CONTRIBUTING.md',
     'README.zh-CN.md',
     'SECURITY.md',
     'ARCHITECTURE.md',
@@ -96,7 +94,7 @@ function readLine(document: string, line: number, text: string, headings: Headin
   for (const [, target = ''] of prose.matchAll(/\]\(([^)\s]+)\)/g)) links.push({ document, line, target })
 }
 
-/** The anchor that GitHub makes of a heading. */
+/** The GitHub anchor of a heading. */
 export function anchorOf(heading: string): string {
   const words = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase()
   return words.replace(/[^\p{L}\p{N}\p{M}_ -]/gu, '').replaceAll(' ', '-')

@@ -1,4 +1,4 @@
-/** The programs of `docs/guides/`, taken from the page as it is, each running on a port of its own. */
+/** Runs the programs of `docs/guides/`, taken from the pages. */
 import type { ChildProcess } from 'node:child_process'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,17 +16,17 @@ export type Guide = (typeof guides)[number]
 
 interface Language {
   readonly file: string
-  /** What the fence says. */
+  /** The language of the fence. */
   readonly fence: string
   readonly heading: string
   /** Whether this machine can run it. */
   readonly isHere: boolean
   readonly needs: string
-  /** What the guide says to type, after the variables. */
+  /** The command of the guide, without variables. */
   readonly command: readonly [string, ...string[]]
 }
 
-/** Debian's module is seen by Debian's interpreter, which need not be the first on the path. */
+/** Only Debian's interpreter finds Debian's module, and it may not be first on the path. */
 const python = ['python3', '/usr/bin/python3'].find((program) => {
   return (
     spawnSync(program, ['-c', 'import cryptography, sys; sys.exit(sys.version_info < (3, 9))']).status === 0
@@ -77,13 +77,13 @@ export interface ShownCaller {
   readonly user: string
 }
 
-/** What `docs/guides/node.md` shows for who takes other people's libraries: it throws what it does not believe. */
+/** The program of `docs/guides/node.md` with third-party libraries; it throws for an invalid request. */
 export async function importLibraryProgram(
   origin: string,
 ): Promise<(request: object, body: Buffer) => Promise<ShownCaller>> {
   const { text } = blockOf('docs/guides/node.md', 'js', 'Without our package')
   const path = join(mkdtempSync(join(tmpdir(), 'miniseal-guide-')), 'verify.mjs')
-  // The program stands alone in a backend's folder; here it takes its packages from this project.
+  // The packages of this project instead of the backend's.
   const { resolve } = createRequire(import.meta.url)
   writeFileSync(
     path,
@@ -104,13 +104,13 @@ export interface RunningProgram {
   close(): Promise<void>
 }
 
-/** Starts it as its guide says, and waits until it listens. */
+/** Starts the program and waits until it listens. */
 export async function startProgram(guide: Guide, origin: string, port: number): Promise<RunningProgram> {
   const { file, command, isHere, needs } = languages[guide]
   requireTool(isHere, needs)
   const folder = mkdtempSync(join(tmpdir(), `miniseal-guide-${guide}-`))
   writeFileSync(join(folder, file), programOf(guide))
-  // Where `npm install path/to/miniseal` would have put it.
+  // As `npm install path/to/miniseal` would install it.
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(join(root, 'service'), join(folder, 'node_modules', 'miniseal'))
   symlinkSync(join(root, 'packages/verify'), join(folder, 'node_modules', 'miniseal-verify'))
@@ -119,7 +119,7 @@ export async function startProgram(guide: Guide, origin: string, port: number): 
     cwd: folder,
     env: { ...process.env, ...goEnvironment, MINISEAL_ORIGIN: origin, PORT: `${port}` },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // `go run` starts another process, which has to end with it.
+    // A process group: `go run` starts a child.
     detached: true,
   })
   let said = ''
@@ -129,7 +129,7 @@ export async function startProgram(guide: Guide, origin: string, port: number): 
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const first = await lines.next()
   if (first.value !== `listening on ${port}`)
-    throw new Error(`the ${guide} program said ${String(first.value)}: ${said}`)
+    throw new Error(`the ${guide} program printed ${String(first.value)}: ${said}`)
   return {
     url: `http://127.0.0.1:${port}`,
     close: async () => {
@@ -139,7 +139,7 @@ export async function startProgram(guide: Guide, origin: string, port: number): 
   }
 }
 
-/** Nothing from the network, and what was compiled once is kept. */
+/** No network; a persistent build cache. */
 const goEnvironment = {
   GO111MODULE: 'off',
   GOFLAGS: '',

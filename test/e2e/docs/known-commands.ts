@@ -1,4 +1,4 @@
-/** Whether what a shell block names is there: npm scripts, commands of `miniseal`, their options, files and variables. */
+/** Checks that the npm scripts, commands of `miniseal`, options, files and variables of a shell block exist. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadCommands } from '../../../service/cli/dispatch.ts'
@@ -10,7 +10,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   readonly scripts: Readonly<Record<string, string>>
 }
 
-/** Programs that are not ours, of which only the name and the quotes are looked at. */
+/** Third-party programs; only their name is checked. */
 const foreign = new Set([
   'git',
   'openssl',
@@ -25,7 +25,7 @@ const foreign = new Set([
   'export',
 ])
 
-/** What is wrong with a command, or `undefined`. `saved` are the files that its page tells readers to save. */
+/** The fault of a command, or `undefined`. @param saved files that the page tells readers to save */
 export function findFault(command: SimpleCommand, saved: readonly string[]): string | undefined {
   for (const [name] of command.variables) {
     if (name.startsWith('MINISEAL_') && !knownVariables.includes(name)) return `there is no variable ${name}`

@@ -1,4 +1,4 @@
-/** Runs the shell blocks of a page against a service of the test's own, with real names in the place of the page's. */
+/** Runs the shell commands of a page against a test service, with real values in place of the page's. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { SimpleCommand } from './shell.ts'
 
-/** Names of files that pages use. */
+/** Files that pages use. */
 const files = /^(2026-01\.checkpoint|january\.csv|evidence\.zip|order\.json|policy\.txt|reads\.jsonl)$/
 
 export class Page {
@@ -32,7 +32,7 @@ export class Page {
     this.other = other
   }
 
-  /** A service with one user on two devices, a transfer of theirs in the log, and the files that a reader would have. */
+  /** A service with a user on two devices, a transfer in the log, and the files that a reader would have. */
   static async open(): Promise<Page> {
     const service = await startTestService()
     const openid = 'alice'
@@ -52,7 +52,7 @@ export class Page {
   }
 
   private get environment(): Readonly<Record<string, string>> {
-    // Commands that name the log want to know the port.
+    // Commands about the log need the port.
     return { ...this.service.environment, PORT: new URL(this.service.origin).port }
   }
 
@@ -73,7 +73,7 @@ export class Page {
     await this.noteKeys()
   }
 
-  /** Until a checkpoint covers the transfer: then auditors and users can have proofs. */
+  /** Waits until a checkpoint covers the transfer. */
   private async waitForReceipt(): Promise<void> {
     const path = `/receipts/${this.receipt}`
     for (let turn = 0; turn < 500; turn++) {
@@ -94,7 +94,7 @@ export class Page {
     return await runWords(args, { ...this.environment, ...more })
   }
 
-  /** What a command of a page says and how it ends; of a program that is not ours nothing. */
+  /** Runs a command. @returns its exit code, `undefined` for third-party programs */
   async run({ words }: SimpleCommand): Promise<number | undefined> {
     const [program, ...args] = words
     if (program === 'curl') return await this.curl(args)
@@ -108,7 +108,7 @@ export class Page {
     return said.code
   }
 
-  /** With the next key in front, as the page says; and back, since the service of this page goes on with the first one. */
+  /** Rotates to a new master key and back: the service keeps running with the first one. */
   private async changeMasterKey(words: readonly string[]): Promise<CommandResult> {
     const old = readFileSync(join(this.environment.MINISEAL_DATA ?? '', 'master.key'), 'utf8').trim()
     const next = randomBytes(32).toString('base64')
@@ -117,7 +117,7 @@ export class Page {
     return said
   }
 
-  /** What stands for a word of the page: `word` is the `at`th of all. */
+  /** The real value for a word of the page; `word` is `all[at]`. */
   private async wordOf(word: string, all: readonly string[], at: number): Promise<string> {
     if (files.test(word)) return join(this.folder, word)
     if (word === 'NAME') return await this.newAuditor()
@@ -134,7 +134,7 @@ export class Page {
     return named.replace('https://pay.example.com', this.service.origin)
   }
 
-  /** The key of a kind that the page began with, or that was left by its last `revoke`; a root key needs one that follows. */
+  /** The oldest key of a kind. Revoking a root key needs a second one. */
   private async oldKey(kind: string): Promise<string> {
     const roots = (await this.listKeys()).filter(([its]) => its === 'root')
     if (kind === 'root' && roots.length === 1) await this.miniseal(['keys', 'rotate', 'root'])

@@ -1,4 +1,4 @@
-/** The example of `docs/reference/protocol.md`, written from `protocol-values.ts`. `npm run docs` puts it into the page. */
+/** The example of `docs/reference/protocol.md`, from the values of `protocol-values.ts`. `npm run docs` writes it. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Field, RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
@@ -13,7 +13,7 @@ export const page = fileURLToPath(new URL('../../../docs/reference/protocol.md',
 const begin = '<!-- example: written by `npm run docs` -->'
 const end = '<!-- end of the example -->'
 
-/** A row of a table of values: a short value stands beside its name, a long one below it. */
+/** A value: short ones are printed beside their name, long ones below it. */
 type Row = readonly [name: string, value: Uint8Array | string]
 
 const inLine = 64
@@ -34,7 +34,7 @@ function block(text: string): string {
 
 const varint = (value: number): string => encodeHex(encodeVarint(value))
 
-/** A part with its length in front, as bytes and as what it says. */
+/** A part with its length in hex and its meaning. */
 function vec(text: string, says: string): string {
   return `${varint(new TextEncoder().encode(text).length).padEnd(6)}${says}  ${text}`
 }
@@ -175,7 +175,7 @@ The policy that accepts it:
 ${block(log.policy.trimEnd())}`
 }
 
-/** The page with the example as it is computed now. @throws Error when the page has no place for it. */
+/** The page with the computed example. @throws Error without the markers */
 export function pageWithExample(text: string): string {
   const [before, rest] = text.split(`${begin}\n`)
   const [, after] = (rest ?? '').split(end)

@@ -1,4 +1,4 @@
-/** The example of `docs/reference/protocol.md`: a login, and one request with its answer, from keys and nonces that never change. */
+/** The example of `docs/reference/protocol.md`: a login, a request and its response, from fixed keys and nonces. */
 import type { Field, RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeRequest, encodeResponse, findField } from '../../../crypto/frames/binary-http.ts'
 import { handshakeHash } from '../../../crypto/frames/handshake.ts'
@@ -39,7 +39,7 @@ function tokenKey(): {
   return { seed, ...primitives.ed25519KeyPair(seed) }
 }
 
-/** A signed message, and the text that its signature is over. */
+/** A signed message and its signature base. */
 export interface Signed<M> {
   readonly message: M
   readonly base: string
@@ -181,7 +181,7 @@ const done = response(
 
 export const messages = { login, loggedIn, transfer, done }
 
-/** The frames of the session, written out from section 4. */
+/** The frames of the session, by section 4. */
 const join = (...parts: readonly Uint8Array[]): Uint8Array =>
   Uint8Array.from(parts.flatMap((part) => [...part]))
 

@@ -1,4 +1,4 @@
-/** `docs/reference/protocol.md` says what the code does: its example, labels, frames, codes, and the list of vectors. */
+/** `docs/reference/protocol.md` agrees with the code: example, labels, frames, codes and list of vectors. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { parseRequest, parseResponse } from '../../../crypto/frames/binary-http.ts'
@@ -28,7 +28,7 @@ import { messages } from './protocol-values.ts'
 const text = readFileSync(page, 'utf8')
 const { blocks } = readDocument('docs/reference/protocol.md')
 
-/** What a reader copies from the page: the values of a section by their names, hex put together again. */
+/** The values of a section by name, with hex lines joined. */
 function valuesOf(section: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>()
   for (const block of blocks.filter(({ heading }) => heading.startsWith(section))) {
@@ -49,14 +49,14 @@ function bytes(section: string, name: string): Uint8Array {
   return decodeHex(value)
 }
 
-it('has the example that the code computes', () => {
+it('the protocol page has the example that the code computes', () => {
   expect(pageWithExample(text), 'run `npm run docs`').toBe(text)
 })
 
-it('has an example whose frames the service opens and whose signatures it accepts', () => {
+it('the service opens the frames of the example and accepts their signatures', () => {
   const agreement = { secretKey: bytes('13.1', 'S'), publicKey: bytes('13.1', 'S_pub') }
   const frame = parseFrame(bytes('13.2', 'request frame'), maxFrame)
-  if (frame.kind !== 'handshake-request') throw new Error('another frame')
+  if (frame.kind !== 'handshake-request') throw new Error('wrong kind of frame')
   const { plaintext, state } = openHandshakeRequest(primitives, agreement, frame)
   expect(encodeHex(plaintext)).toBe(encodeHex(bytes('13.2', 'plaintext')))
   const device = keyIn('13.1', 'device key, seed')
@@ -70,21 +70,22 @@ it('has an example whose frames the service opens and whose signatures it accept
   expect(encodeHex(session.c2s)).toBe(valuesOf('13.3').get('c2s'))
   expect(encodeHex(session.s2c)).toBe(valuesOf('13.3').get('s2c'))
   const opened = parseFrame(bytes('13.4', 'request frame'), maxFrame)
-  if (opened.kind !== 'request') throw new Error('another frame')
+  if (opened.kind !== 'request') throw new Error('wrong kind of frame')
   expect(encodeHex(opened.sessionId)).toBe(valuesOf('13.4').get('sid'))
   const transfer = parseRequest(openRequest(primitives, session, opened))
   assertSignature(primitives, parseRequestSignature(transfer), device)
   expect(parseRequestSignature(transfer).base).toBe(baseIn('13.4'))
 })
 
-it('has an example whose answers the client opens and verifies', () => {
+it('the client opens and verifies the responses of the example', () => {
   const session = { c2s: bytes('13.3', 'c2s'), s2c: bytes('13.3', 's2c') }
   const kid = valuesOf('13.1').get('thumbprint') ?? ''
   const keys = [{ kid: serviceKid(), publicKey: keyIn('13.1', 'service signing key, seed') }]
   expect(kid).not.toBe('')
   const first = parseFrame(bytes('13.3', 'response frame'), maxFrame)
   const second = parseFrame(bytes('13.5', 'response frame'), maxFrame)
-  if (first.kind !== 'handshake-response' || second.kind !== 'response') throw new Error('another frame')
+  if (first.kind !== 'handshake-response' || second.kind !== 'response')
+    throw new Error('wrong kind of frame')
   const loggedIn = parseResponse(openHandshakeResponse(primitives, bytes('13.3', 'K2'), first))
   verifyResponse(primitives, loggedIn, parseRequest(bytes('13.2', 'plaintext')), keys)
   const done = parseResponse(openResponse(primitives, session, second))
@@ -106,7 +107,7 @@ function baseIn(section: string): string {
   return (block?.text ?? '').trimEnd()
 }
 
-it('names every label of a key derivation and every tag, and no others', () => {
+it('the protocol page names exactly the labels of key derivations and the tags', () => {
   const known = [
     suite1.name,
     ...Object.values(suite1.labels),
@@ -125,7 +126,7 @@ it('names every label of a key derivation and every tag, and no others', () => {
   expect([...named].sort()).toEqual([...known, ...fields].filter((name) => name !== 'miniseal-push').sort())
 })
 
-it('draws every frame as it is written', () => {
+it('the protocol page draws every frame as it is encoded', () => {
   const fill = (length: number): Uint8Array => new Uint8Array(length).fill(7)
   const box = fill(16)
   const drawn = {
@@ -147,7 +148,7 @@ it('draws every frame as it is written', () => {
   }
 })
 
-it('lists every file of vectors with all of its members', () => {
+it('the protocol page lists every vector file with its members', () => {
   const section = text.slice(text.indexOf('## 14. Test vectors'), text.indexOf('## 15.'))
   for (const [name, make] of Object.entries(makers)) {
     const row = section.split('\n').find((line) => line.startsWith(`| [\`${name}.json\`](`)) ?? ''
@@ -156,7 +157,7 @@ it('lists every file of vectors with all of its members', () => {
   }
 })
 
-it('shows the clear codes and the rest apart', () => {
+it('the protocol page lists the codes of clear refusals', () => {
   const section = text.slice(text.indexOf('**In the clear**'), text.indexOf('**Encrypted and signed:**'))
   const clear = [...section.matchAll(/`([a-z_]+)` +\| \d/g)].map(([, code]) => code)
   expect(clear.sort()).toEqual(
@@ -177,14 +178,14 @@ function jsonUnder(heading: string): readonly Record<string, unknown>[] {
     .map(({ text: json }) => JSON.parse(json))
 }
 
-it('shows a login and its answer with the members of the example', () => {
+it('the protocol page shows a login and its response with the members of the example', () => {
   const membersOf = (content: Uint8Array): readonly string[] => Object.keys(JSON.parse(decodeUtf8(content)))
   const [asked = {}, answered = {}] = jsonUnder('6. Handshake')
   expect(Object.keys(asked)).toEqual(membersOf(messages.login.message.content))
   expect(Object.keys(answered)).toEqual(membersOf(messages.loggedIn.message.content))
 })
 
-it('shows a channel configuration that a client takes', () => {
+it('the client accepts the channel configuration of the protocol page', () => {
   const [payload] = jsonUnder('Channel configuration')
   const header = { alg: 'EdDSA', typ: 'miniseal-config+jws', kid: root.keyid }
   const input = [header, payload]
@@ -195,12 +196,12 @@ it('shows a channel configuration that a client takes', () => {
   expect(verifyConfiguration(primitives, jws, [root.publicKey], now).iss).toBe('https://pay.example.com')
 })
 
-it('names the steps that refusals name, in their order', () => {
+it('the protocol page lists the steps of refusals in their order', () => {
   const section = text.slice(text.indexOf('### Order of the checks'), text.indexOf('## 6. Handshake'))
   const named = [...section.matchAll(/^\| \d+ +\| `([a-z-]+)`/gm)].map(([, step]) => step)
   const source = readFileSync(new URL('../../../service/problems/problem-error.ts', import.meta.url), 'utf8')
   const [union = ''] = source.split('export interface')
   const steps = [...union.matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, step]) => step)
-  // Limits have no place of their own in the table, and logins are told of in section 6.
+  // Limits are not in the table, and section 6 describes logins.
   expect(named).toEqual(steps.filter((step) => step !== 'limits' && step !== 'login'))
 })

@@ -1,20 +1,20 @@
-/** Shell blocks of the documents, as far as they are written there: simple commands, quotes, `&&`, `|`, `>` and comments. */
+/** Parses the shell of the documents: simple commands, quotes, `&&`, `|`, `>` and comments. */
 
 export interface SimpleCommand {
   readonly variables: readonly (readonly [name: string, value: string])[]
-  /** The program and its arguments, without quotes; `$NAME` and `$(…)` stand as they are. */
+  /** The program and its arguments without quotes; `$NAME` and `$(…)` are not expanded. */
   readonly words: readonly string[]
-  /** Where `>` sends what it prints. */
+  /** The target of `>`. */
   readonly output?: string
 }
 
-/** @throws Error for what is no such block */
+/** @throws Error for other syntax */
 export function parseShell(text: string): readonly SimpleCommand[] {
   const joined = text.replace(/\\\n\s*/g, ' ').replace(placeholder, 'PLACEHOLDER')
   return joined.split('\n').flatMap((line) => parts(tokens(line)).map(commandOf))
 }
 
-/** `<user>`, `<root key>`, `<Ed25519 public key, base64url>`: what a reader puts in. */
+/** `<user>`, `<root key>`, `<Ed25519 public key, base64url>`: values that a reader inserts. */
 const placeholder = /<[A-Za-z][A-Za-z0-9, ]*>/g
 
 interface Token {

@@ -1,4 +1,4 @@
-/** Runs TypeScript and JavaScript of the documents, with a service of the test's in the place of the example's. */
+/** Runs TypeScript and JavaScript of the documents with a test service. */
 import { transform } from 'esbuild'
 import type { TestService } from '../../support/service.ts'
 import type { Block } from './documents.ts'
@@ -15,7 +15,7 @@ export function block(place: string, nth = 0): Block {
   return found
 }
 
-/** With names of `service` in the place of the example's. */
+/** Replaces the origin and root key of the example by those of `service`. */
 export function placed(text: string, service: TestService): string {
   return text
     .replaceAll('https://pay.example.com', service.origin)
@@ -23,7 +23,7 @@ export function placed(text: string, service: TestService): string {
     .replace(/'<(root key|根公钥)>'/g, service.roots.map((each) => `'${each}'`).join(', '))
 }
 
-/** Runs a block inside a function: what `given` names is there, and what `gives` says comes back. */
+/** Runs a block in a function with the variables `given`. @returns the value of the expression `gives` */
 export async function run(
   text: string,
   service: TestService,

@@ -1,4 +1,4 @@
-/** The snippets of the documents before TypeScript, against the declarations of the built packages. */
+/** Type-checks the snippets of the documents against the declarations of the built packages. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -25,7 +25,7 @@ const realms = {
   node: { target: 'ES2022', lib: ['ES2023'], types: ['node'] },
 }
 
-/** What the compiler says about snippets of one realm; empty when nothing is wrong. */
+/** The output of the compiler for snippets of one realm; empty without errors. */
 export function compile(realm: Snippet['realm'], placed: readonly PlacedSnippet[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-snippets-'))
   try {
@@ -39,7 +39,7 @@ export function compile(realm: Snippet['realm'], placed: readonly PlacedSnippet[
       moduleResolution: 'Bundler',
       moduleDetection: 'force',
       strict: true,
-      // Readers write JavaScript as well: parameters without types, caught errors that are asked for their code.
+      // JavaScript: untyped parameters, and members of caught errors.
       noImplicitAny: false,
       useUnknownInCatchVariables: false,
       allowJs: true,
@@ -61,7 +61,7 @@ function nameOf({ document, line, language }: Block): string {
   return `${document.replaceAll('/', '_')}-${line}.${language}`
 }
 
-/** `require` of a phone is written as an import, which has types. Each block is a module of its own. */
+/** Each block as a module; `require` becomes an import, which has types. */
 function sourceOf(block: Block, { given = '' }: Snippet): string {
   const text = block.text.replace(/const (\{[^}]*\}) = require\(('[^']+')\)/g, 'import $1 from $2')
   return `${given}${text}\nexport {}\n`.replaceAll("'./index.ts'", `'${join(root, 'crypto/index.ts')}'`)

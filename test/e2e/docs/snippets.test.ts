@@ -1,4 +1,4 @@
-/** TypeScript and JavaScript of the documents: compiled against the packages, and run on a phone with a real service. */
+/** TypeScript and JavaScript of the documents: type-checked against the packages, and run in a client with a real service. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Channel } from '../../../miniprogram/client/index.ts'
 import * as client from '../../../miniprogram/client/index.ts'
@@ -23,28 +23,34 @@ afterAll(async () => {
   await service.close()
 })
 
-it.each(['phone', 'node'] as const)('the compiler finds nothing wrong with what runs in %s', (realm) => {
-  const placed = Object.entries(snippets).flatMap(([place, list]): PlacedSnippet[] => {
-    return list.map((snippet, nth) => ({ snippet, block: block(place, nth) }))
-  })
+const placed = Object.entries(snippets).flatMap(([place, list]): PlacedSnippet[] => {
+  return list.map((snippet, nth) => ({ snippet, block: block(place, nth) }))
+})
+
+it('the blocks for Node type-check', () => {
   expect(
     compile(
-      realm,
-      placed.filter(({ snippet }) => snippet.realm === realm),
+      'node',
+      placed.filter(({ snippet }) => snippet.realm === 'node'),
     ),
   ).toBe('')
 })
 
-it('the compiler finds a name that is not there', () => {
-  const wrong = { ...block('docs/guides/mini-program.md#Receipts'), text: 'channel.receipts()\n' }
+it('the blocks for mini programs type-check, and the type check detects an unknown name', () => {
+  const wrong = { ...block('docs/guides/mini-program.md#Receipts'), line: 0, text: 'channel.receipts()\n' }
   const [snippet = { realm: 'phone' as const }] = snippets['docs/guides/mini-program.md#Receipts'] ?? []
-  expect(compile('phone', [{ block: wrong, snippet }])).toContain("Property 'receipts' does not exist")
+  const output = compile('phone', [
+    ...placed.filter(({ snippet }) => snippet.realm === 'phone'),
+    { block: wrong, snippet },
+  ])
+  expect(output).toContain("Property 'receipts' does not exist")
+  expect(output.match(/error TS/g)).toHaveLength(1)
 })
 
 interface Phone {
   readonly loopback: Loopback
   readonly channel: Channel
-  /** What a program of a mini program has. */
+  /** The variables of a mini program. */
   readonly given: Readonly<Record<string, unknown>>
 }
 
@@ -56,7 +62,7 @@ function phone(openid: string): Phone {
     showToast: () => {},
     cloud: { init: () => {}, callContainer: () => {}, connectContainer: () => {} },
   }
-  // The client takes its parts from the global, as on a phone.
+  // The client uses the global `wx`.
   Object.assign(globalThis, { wx })
   const channel = client.createChannel({ origin: service.origin, appid: service.appid, roots: service.roots })
   const require = (name: string): unknown => {
@@ -73,13 +79,13 @@ describe('the guide for mini programs', () => {
     ['docs/guides/mini-program.md#Ten lines to the first call', 200],
     ['miniprogram/client/README.md#Ten lines to the first call', 201],
     ['miniprogram/client/README.md#十行代码，第一次调用', 201],
-  ])('%s: the first call', async (place, status) => {
+  ])('the block %s makes the first call', async (place, status) => {
     const { given } = phone('ten-lines')
     const answer = await run(block(place).text, service, { ...given, console: silent }, 'answer')
     expect(answer).toMatchObject({ status })
   })
 
-  it('confirms by finger what is large', async () => {
+  it('the block about step-up authentication confirms a large transfer', async () => {
     const { given } = phone('large')
     const shown: string[] = []
     const showSheet = async (summary: string): Promise<boolean> => shown.push(summary) > 0
@@ -92,7 +98,7 @@ describe('the guide for mini programs', () => {
     expect(shown).toHaveLength(1)
   })
 
-  it('shows events', async () => {
+  it('the block about events shows an event', async () => {
     const { given, channel } = phone('events')
     const { user } = await channel.login()
     const shown: unknown[] = []
@@ -104,7 +110,7 @@ describe('the guide for mini programs', () => {
     handle.close()
   })
 
-  it('checks a receipt', async () => {
+  it('the block about receipts verifies a receipt', async () => {
     const { given, channel } = phone('receipts')
     const body = { payee: 'bob', amount: 1, currency: 'CNY' }
     const answer = await channel.request({ method: 'POST', path: '/wallet/transfers', body })
@@ -117,7 +123,7 @@ describe('the guide for mini programs', () => {
     expect(receipt).toMatchObject({ state: 'verified' })
   })
 
-  it('makes a channel for cloud hosting', async () => {
+  it('the block about cloud hosting creates a channel', async () => {
     const { given } = phone('cloud')
     const options = { origin: service.origin, appid: service.appid, roots: service.roots }
     const { channel: _, ...rest } = given
@@ -125,7 +131,7 @@ describe('the guide for mini programs', () => {
     expect(await run(text, service, { ...rest, options }, 'channel')).toMatchObject({ state: 'logged-out' })
   })
 
-  it('asks for the phone number', async () => {
+  it('the block about phone numbers decrypts a phone number', async () => {
     const { given } = phone('number')
     const text = block('docs/guides/mini-program.md#Phone number and encrypted data').text
     const ask = (await run(text, service, given, 'onPhoneNumber')) as (event: object) => Promise<unknown>
@@ -134,7 +140,7 @@ describe('the guide for mini programs', () => {
     expect(await ask({ detail: {} })).toBeUndefined()
   })
 
-  it('gives up what was not sent, and finds that it was too late for what was', async () => {
+  it('the block about cancelling cancels an unsent request and reports a completed one', async () => {
     const { given, channel } = phone('giving-up')
     const text = block('docs/guides/mini-program.md#Cancelling and querying the outcome').text
     const giveUp = (await run(text, service, given, 'giveUp')) as (key: string) => Promise<string>
@@ -144,7 +150,7 @@ describe('the guide for mini programs', () => {
     expect(await giveUp('sent')).toBe('paid')
   })
 
-  it('pays, and asks again with the same key where nobody knows', async () => {
+  it('the block about errors pays, and retries an unknown outcome with the same key', async () => {
     const { given, channel } = phone('errors')
     const offered: (() => unknown)[] = []
     const more = {
@@ -172,7 +178,7 @@ describe('the guide for mini programs', () => {
     expect(channel.state).toBe('ready')
   })
 
-  it('names one device and revokes another', async () => {
+  it('the block about devices lists devices and revokes one', async () => {
     await phone('devices').channel.login()
     const { given, channel } = phone('devices')
     await channel.login()
@@ -190,7 +196,7 @@ describe('the guide for mini programs', () => {
     expect(named).toBeDefined()
   })
 
-  it('opens a socket', async () => {
+  it('the block about the wire opens a socket', async () => {
     const { given } = phone('socket')
     const { channel: _, ...rest } = given
     const task = (await run(

@@ -1,20 +1,20 @@
-/** TypeScript and JavaScript of the documents: what surrounds a block where a reader would put it. */
+/** The context in which each TypeScript and JavaScript block of the documents compiles. */
 import type { Block } from './documents.ts'
 
-/** A block by its document and the heading above it; a heading may have several. */
+/** The document and heading of a block; a heading may have several blocks. */
 export function placeOf({ document, heading }: Block): string {
   return `${document}#${heading}`
 }
 
 export interface Snippet {
   readonly realm: 'phone' | 'node'
-  /** What the text around the block has named already, as declarations. */
+  /** Declarations of names that the surrounding text introduces. */
   readonly given?: string
 }
 
 const channel = "declare const channel: import('miniseal-client').Channel\n"
 
-/** In the order in which the blocks of a place stand. */
+/** In the order of the blocks. */
 export const snippets: Readonly<Record<string, readonly Snippet[]>> = {
   'crypto/README.md#Example': [{ realm: 'node' }],
   'packages/verify/README.md#Without a framework': [

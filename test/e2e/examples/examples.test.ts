@@ -79,7 +79,7 @@ it('mounted-shop takes an order by the command that it prints, and asks for step
   expect(JSON.parse((await call('GET', '/orders')).out).orders).toHaveLength(2)
 })
 
-/** A service that forwards `/orders` to the port, and a request through it and beside it. */
+/** Sends a request through a gateway to the port, and one directly. */
 async function throughGateway(port: number, startBackend: (origin: string) => Promise<unknown>) {
   const service = await startTestService({
     environment: { MINISEAL_UPSTREAMS: `/orders=http://127.0.0.1:${port}` },

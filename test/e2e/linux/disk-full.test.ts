@@ -1,4 +1,4 @@
-/** A service whose disk is full (`prlimit` of Linux): no effect, a metric that shows it, and a gap in the log afterwards. */
+/** A service with a full disk, simulated with `prlimit`. */
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:http'
 import { expect, it, vi } from 'vitest'
@@ -6,7 +6,7 @@ import { logIn } from '../../support/raw-client.ts'
 import { ofKind, readLog } from '../../support/read-log.ts'
 import { freePort, startServiceProcess } from '../../support/service-process.ts'
 
-/** No file of the process may grow over so many bytes; the signal that comes with it is not for us. */
+/** Limits the size of the process's files. */
 const limitFiles = (pid: number, bytes: number | 'unlimited'): void => {
   execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`])
 }
@@ -19,7 +19,7 @@ async function metricsOf(origin: string): Promise<string> {
   return await answer.text()
 }
 
-it('the service executes nothing while the disk is full, and continues with a gap entry', async () => {
+it('a full disk stops effects, and the log resumes with a gap entry', async () => {
   let effects = 0
   const port = await freePort()
   const backend = createServer((_request, response) => {
@@ -53,7 +53,7 @@ it('the service executes nothing while the disk is full, and continues with a ga
   }
 }, 120_000)
 
-it('the service reports miniseal_tlog_accepting_entries 1 only while the log accepts entries, and the result code of the database', async () => {
+it('metrics show a full disk: miniseal_tlog_accepting_entries and the error code of the database', async () => {
   const killed = await startServiceProcess({
     MINISEAL_METRICS_TOKEN: token,
     NODE_OPTIONS: ignoreSignal,

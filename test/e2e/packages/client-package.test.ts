@@ -1,38 +1,28 @@
-/** The package of `npm pack`, installed in an empty folder. */
-import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+/** The packed `miniseal-client` in an empty folder. */
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bundleGzip } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
-import { writePackage } from '../../../miniprogram/build/package.ts'
 import { createBareContext } from '../../support/bare-context.ts'
+import { installPacked, repository, run } from './packed.ts'
 
-const run = promisify(execFile)
-const repository = new URL('../../..', import.meta.url).pathname
 let folder: string
 let installed: string
 
 beforeAll(async () => {
-  await run(join(repository, 'node_modules/.bin/tsc'), ['-b', 'miniprogram/client'], { cwd: repository })
-  await writePackage()
   folder = await mkdtemp(join(tmpdir(), 'miniseal-package-'))
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], {
-    cwd: join(repository, 'miniprogram/client'),
-  })
-  const [{ filename }] = JSON.parse(stdout)
-  installed = join(folder, 'node_modules', 'miniseal-client')
-  await mkdir(installed, { recursive: true })
-  await run('tar', ['-xzf', join(folder, filename), '--strip-components=1', '-C', installed])
+  installed = await installPacked(folder, 'miniseal-client', 'miniprogram/client')
+  const typings = 'node_modules/miniprogram-api-typings'
+  await symlink(join(repository, typings), join(folder, typings))
 })
 
 afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-it('has a folder for phones that contains nothing but the client and its compression', async () => {
+it('the package has a folder for phones that contains nothing but the client and its compression', async () => {
   expect((await readdir(installed)).sort()).toEqual([
     'LICENSE',
     'README.md',
@@ -51,7 +41,7 @@ it('has a folder for phones that contains nothing but the client and its compres
   expect(manifest.dependencies).toBeUndefined()
 })
 
-it('loads in a bare JavaScript context', async () => {
+it('the package loads in a bare JavaScript context', async () => {
   const context = createBareContext({ withoutBigInt: true })
   const load = async (file: string) =>
     context.load(await readFile(join(installed, 'miniprogram_dist', file), 'utf8'))
@@ -65,13 +55,13 @@ it('loads in a bare JavaScript context', async () => {
   expect(context.run(script)).toEqual([true, 5000])
 })
 
-it('loads in Node as miniseal-client/node', async () => {
+it('the package loads in Node as miniseal-client/node', async () => {
   const script = "import('miniseal-client/node').then((client) => console.log(typeof client.fetchTransport))"
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder })
   expect(stdout.trim()).toBe('function')
 })
 
-it('contains a small compression that uses no globals that phones lack', async () => {
+it('the compression of the package is small and uses no global that phones lack', async () => {
   const { code, inputs } = await bundleGzip()
   const { bytes, problems } = await checkBundle({ code, inputs })
   expect(bytes).toBeLessThan(12_288)
@@ -79,15 +69,8 @@ it('contains a small compression that uses no globals that phones lack', async (
 })
 
 it.each(['node', 'bundler'])(
-  'has types that compile with ES2018 and WeChat’s typings (%s)',
+  'the types of the package compile with ES2018 and WeChat’s typings (%s)',
   async (resolution) => {
-    await cp(
-      join(repository, 'node_modules/miniprogram-api-typings'),
-      join(folder, 'node_modules/miniprogram-api-typings'),
-      {
-        recursive: true,
-      },
-    )
     await writeFile(
       join(folder, 'page.ts'),
       `import { createChannel, ChannelError } from 'miniseal-client'
@@ -98,16 +81,8 @@ it.each(['node', 'bundler'])(
        if (error instanceof ChannelError) wx.showToast({ title: error.text() })
      })`,
     )
-    const options = [
-      '--noEmit',
-      '--strict',
-      '--target',
-      'ES2018',
-      '--lib',
-      'ES2018',
-      '--types',
-      'miniprogram-api-typings',
-    ]
+    const language = ['--target', 'ES2018', '--lib', 'ES2018', '--types', 'miniprogram-api-typings']
+    const options = ['--noEmit', '--strict', ...language]
     const modules =
       resolution === 'node'
         ? ['--module', 'node16', '--moduleResolution', 'node16']

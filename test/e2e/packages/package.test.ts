@@ -1,4 +1,4 @@
-/** The package as a program uses it: a service with an app of its own, and the entries that package.json names. */
+/** The package as a program uses it: a service with a mounted app, and the entries of package.json. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,13 +24,13 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
 app.get('/hello', (c) => c.json({ hello: c.var.caller.user }))
 app.post('/hello', () => {
-  throw new ProblemError('payload_invalid', 'nobody is greeted here')
+  throw new ProblemError('payload_invalid', 'invalid greeting')
 })
 
 it.each([
   ['an environment', { environment }],
   ['a configuration', { config: readConfig(environment) }],
-])('serves an app that is mounted in the program, from %s, and closes it last', async (_title, source) => {
+])('createService serves a mounted app, configured by %s, and closes it last', async (_title, source) => {
   let isClosed = false
   const service = await createService({
     ...source,
@@ -53,8 +53,8 @@ it.each([
 })
 
 it.each([
-  ['runs a lost request again for an app that promises idempotency', true, 201],
-  ['does not for any other', false, 409],
+  ['createService repeats a lost request of an idempotent app', true, 201],
+  ['createService does not repeat a lost request of another app', false, 409],
 ])('%s', async (_title, isIdempotent, status) => {
   let runs = 0
   let release = (): void => {}
@@ -81,18 +81,18 @@ it.each([
   }
 })
 
-it('needs no upstreams in production when there is an app, and everything else', async () => {
+it('createService with an app requires every production setting except the upstreams', async () => {
   const production = { ...environment, NODE_ENV: 'production' }
   const started = createService({ environment: production, app, log })
   await expect(started).rejects.toThrow(/MINISEAL_ORIGIN(?![\s\S]*MINISEAL_UPSTREAMS)/)
 })
 
-it('does not choose between an app and a gateway', async () => {
+it('createService refuses an app together with upstreams', async () => {
   const both = { ...environment, MINISEAL_UPSTREAMS: '/a=http://127.0.0.1:1' }
   await expect(createService({ environment: both, app, log })).rejects.toThrow(ConfigError)
 })
 
-it('names entries in package.json that the build makes, each with its types', () => {
+it('package.json names existing entries with types', () => {
   const root = new URL('../../../service/', import.meta.url)
   const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
   expect(Object.keys(exports)).toEqual(['.', './package.json'])

@@ -1,23 +1,16 @@
-/** `miniseal-verify` and `miniseal-protocol` as `npm pack` makes them, in a folder without the frameworks. */
-import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+/** The packed `miniseal-verify` and `miniseal-protocol` in a folder without the frameworks. */
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { installPacked, repository, run } from './packed.ts'
 
-const run = promisify(execFile)
-const repository = new URL('../../..', import.meta.url).pathname
 let folder: string
 
 beforeAll(async () => {
-  await run(join(repository, 'node_modules/.bin/tsc'), ['-b', 'packages/verify'], { cwd: repository })
   folder = await mkdtemp(join(tmpdir(), 'miniseal-verify-'))
-  for (const [name, workspace] of [
-    ['miniseal-verify', 'packages/verify'],
-    ['miniseal-protocol', 'crypto'],
-  ] as const)
-    await install(name, workspace)
+  await installPacked(folder, 'miniseal-verify', 'packages/verify')
+  await installPacked(folder, 'miniseal-protocol', 'crypto')
   for (const dependency of ['@noble', '@stablelib', 'tweetnacl'])
     await symlink(join(repository, 'node_modules', dependency), join(folder, 'node_modules', dependency))
 })
@@ -26,23 +19,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function install(name: string, workspace: string): Promise<void> {
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], {
-    cwd: join(repository, workspace),
-  })
-  const [{ filename }] = JSON.parse(stdout)
-  const target = join(folder, 'node_modules', name)
-  await mkdir(target, { recursive: true })
-  await run('tar', ['-xzf', join(folder, filename), '--strip-components=1', '-C', target])
-}
-
 async function evaluate(source: string): Promise<string> {
   const file = join(folder, 'program.mjs')
   await writeFile(file, source)
   return (await run(process.execPath, [file], { cwd: folder })).stdout.trim()
 }
 
-it('the tarball of miniseal-verify contains dist, README and LICENSE only, and depends on miniseal-protocol alone', async () => {
+it('the tarball of miniseal-verify contains dist, README and LICENSE only and depends on miniseal-protocol only', async () => {
   const installed = join(folder, 'node_modules/miniseal-verify')
   expect((await readdir(installed)).sort()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json'])
   const { dependencies, exports } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))

@@ -138,19 +138,19 @@ it('charts over the whole log yield after few entries', async () => {
 })
 
 it('concurrent searches are limited per auditor and in total, and each slot is released once', () => {
-  const slots = createWorkSlots({ perAuditor: 2, inAll: 3 })
+  const takeSlot = createWorkSlots({ perAuditor: 2, inAll: 3 })
   const refused = (auditor: string): string => {
     try {
-      slots.take(auditor)
+      takeSlot(auditor)
       return 'taken'
     } catch (error) {
       return error instanceof AuditRefused ? error.code : 'broken'
     }
   }
-  const release = slots.take('lin')
-  slots.take('lin')
+  const release = takeSlot('lin')
+  takeSlot('lin')
   expect(refused('lin')).toBe('too_many_concurrent')
-  slots.take('wei')
+  takeSlot('wei')
   expect(refused('wei')).toBe('too_many_concurrent')
   release()
   release()

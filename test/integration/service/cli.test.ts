@@ -112,7 +112,7 @@ it('miniseal keys lists, exports and rotates the keys of a running service', asy
   expect(greeting).toContain(exported.roots[0])
   expect(exported.log.vkey).toMatch(/^127\.0\.0\.1:\d+\/audit\/\d{4}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/)
   const rotated = await miniseal('keys', 'rotate', 'agreement')
-  expect(rotated).toMatchObject({ code: 0, out: expect.stringContaining('used from now on') })
+  expect(rotated).toMatchObject({ code: 0, out: expect.stringContaining('used immediately') })
   expect((await miniseal('keys', 'rotate', 'signing')).out).toMatch(/used from \d{4}-/)
   const after = JSON.parse((await miniseal('keys', 'export', '--json')).out)
   expect(after.agreement).toHaveLength(2)

@@ -42,9 +42,9 @@ it('miniseal audit verify exits with 0 without findings, 1 with findings, 2 for 
   expect(good).toMatchObject({
     code: 0,
     err: '',
-    out: expect.stringContaining('ok: the log is what was signed'),
+    out: expect.stringContaining('ok: the log matches its signatures'),
   })
-  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('--since takes last') })
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('--since must be last') })
   expect(absent).toMatchObject({ code: 3, out: '' })
   await log.database.sql('delete from tlog_entries where global_index in (7, 8)')
   expect(await miniseal('audit', 'verify')).toMatchObject({
@@ -60,12 +60,12 @@ it('miniseal auditor adds an auditor, prints the token once, and revokes it', as
     name: 'wei',
     token: expect.stringMatching(/^msa_[A-Za-z0-9_-]{43}$/),
   })
-  await expect(run('add', 'wei')).rejects.toThrow(/there is an auditor wei/)
+  await expect(run('add', 'wei')).rejects.toThrow(/auditor wei exists/)
   const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
   await expect(runCommand(auditor, ['add', 'lin'], without)).rejects.toThrow(
     /MINISEAL_MASTER_KEY is required/,
   )
-  expect((await run('list')).out).toMatch(/^wei +discloser +in use +from \S+ until \S+\n$/)
+  expect((await run('list')).out).toMatch(/^wei +discloser +active +from \S+ until \S+\n$/)
   expect((await run('revoke', 'wei')).code).toBe(0)
   expect(JSON.parse((await run('list', '--json')).out)).toMatchObject([{ name: 'wei', state: 'revoked' }])
   for (const wrong of [

@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executors;
 
-/** A backend that reads paths as servlet containers do: parameters behind ";" go, then it decodes, then it resolves dots. */
+/** Reads paths as servlet containers do: removes parameters after ";", decodes, resolves dots. */
 public class Backend {
   public static void main(String[] args) throws IOException {
     int port = Integer.parseInt(System.getenv("PORT"));

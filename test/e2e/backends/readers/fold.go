@@ -1,4 +1,4 @@
-// Says which characters encoding/json takes for one another in the names of members, as pairs of code points.
+// Prints the pairs of code points that encoding/json treats as equal in member names.
 package main
 
 import (

@@ -1,4 +1,4 @@
-/** Backends in other languages, whose libraries read paths and bodies in their own way. */
+/** Backends in Go and Java, whose libraries parse paths and bodies in their own way. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -15,7 +15,7 @@ export type Reader = keyof typeof commands
 
 const folder = new URL('.', import.meta.url).pathname
 const cache = new URL('../../../../node_modules/.cache/miniseal-judge/go', import.meta.url).pathname
-/** Nothing from the network, and what was compiled once is kept. */
+/** No network; a persistent build cache. */
 const environment = { ...process.env, GO111MODULE: 'off', GOFLAGS: '', GOCACHE: cache }
 
 export const readers = ['go', 'java'] as const
@@ -23,9 +23,9 @@ export const readers = ['go', 'java'] as const
 requireTool(runs('go', 'version'), 'golang-go')
 requireTool(runs('java', '-version'), 'default-jdk-headless')
 
-/** What one of them says about a request. */
+/** A backend's reading of a request. */
 export interface Reading {
-  /** Which of its handlers took the request. */
+  /** The handler that the backend chose. */
   readonly handler: 'transfers' | 'other'
   /** Decoded. */
   readonly path: string
@@ -44,7 +44,7 @@ export async function startReader(reader: Reader): Promise<RunningReader> {
     cwd: folder,
     env: { ...environment, PORT: `${port}` },
     stdio: ['ignore', 'pipe', 'inherit'],
-    // `go run` starts another process, which has to end with it.
+    // A process group: `go run` starts a child.
     detached: true,
   })
   const first = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
@@ -60,7 +60,7 @@ export async function startReader(reader: Reader): Promise<RunningReader> {
   }
 }
 
-/** Every pair of characters that Go takes for the same one but for its case. */
+/** Every pair of characters that Go treats as equal except for case. */
 export async function listFoldedByGo(): Promise<readonly (readonly [string, string])[]> {
   const { stdout } = await promisify(execFile)('go', ['run', 'fold.go'], { cwd: folder, env: environment })
   return stdout
