@@ -1,4 +1,4 @@
-/** How a command is declared. Its usage text and the parsing of its arguments follow from the declaration. */
+/** Declares commands: the usage text and the parsing of arguments derive from the declaration. */
 import { parseArgs } from 'node:util'
 import { closest } from '../config/variables.ts'
 
@@ -19,12 +19,12 @@ export interface Terminal {
 /** Wrong arguments; exit status 2, with the usage. */
 export class UsageError extends Error {}
 
-/** The command could not run, for a reason that the operator can fix; exit status 3. */
+/** The command could not run; the message is for the operator. Exit status 3. */
 export class CommandFailed extends Error {}
 
 type ErrorClass = abstract new (...args: never) => Error
 
-/** What `work` returns. @throws CommandFailed with the message of an error of one of the `expected` classes */
+/** Runs `work`; errors of the `expected` classes become CommandFailed with the same message. */
 export async function asCommandFailed<T>(
   work: () => T | Promise<T>,
   ...expected: readonly ErrorClass[]
@@ -38,7 +38,7 @@ export async function asCommandFailed<T>(
 }
 
 interface ArgumentSpec {
-  /** Explained in the usage where the name alone does not say it. */
+  /** For names that need an explanation. */
   readonly help?: string
   readonly optional?: true
 }
@@ -53,7 +53,7 @@ interface OptionSpec {
   readonly default?: string
   readonly choices?: readonly string[]
   readonly multiple?: true
-  /** `--name` alone stands for an empty value; a value needs `--name=VALUE`. */
+  /** `--name` alone is an empty value; `--name=VALUE` gives one. */
   readonly isValueOptional?: true
 }
 
@@ -70,21 +70,23 @@ type OptionValue<S> = S extends { type: 'boolean' }
       : Text<S> | undefined
 type ArgumentValue<S> = S extends { optional: true } ? string | undefined : string
 
-/** What `run` receives: every argument and option by its name. */
+/** The arguments and options of `run`, by name. */
 export type Values<A, O> = { readonly [N in keyof A]: ArgumentValue<A[N]> } & {
   readonly [N in keyof O]: OptionValue<O[N]>
 }
 
 interface CommandSpec<A extends Arguments, O extends Options> {
-  /** As it is called: `keys rotate`. */
+  /** `keys rotate` */
   readonly name: string
   /** One line of the command list, in the imperative, without a full stop. */
   readonly summary: string
   /** Positional arguments in their order, optional ones last. */
   readonly arguments?: A
   readonly options?: O
-  /** What the usage says below the options. */
+  /** Text below the options. */
   readonly notes?: string
+  /** The variables of the service that it reads. */
+  readonly environment?: readonly string[]
   /** A server keeps running when its standard output is closed. */
   readonly isServer?: true
   run(values: Values<A, O>, terminal: Terminal): Promise<ExitCode>
@@ -132,14 +134,14 @@ export function defineGroup(name: string, commands: readonly Command[]): Command
       const command = Object.hasOwn(byName, word) ? byName[word] : undefined
       if (command === undefined)
         throw new UsageError(
-          `${name} takes ${listOf(Object.keys(byName))}${suggestion(word, Object.keys(byName))}`,
+          `unknown command ${JSON.stringify(`${name} ${word}`)}${suggestion(word, Object.keys(byName))}`,
         )
       return await command.run(rest, terminal)
     },
   }
 }
 
-/** `; did you mean X?`, where something is close enough. */
+/** `; did you mean X?`, or empty. */
 export function suggestion(word: string, candidates: readonly string[]): string {
   const limit = word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3))
   const found = closest(word, candidates, limit)
@@ -147,14 +149,13 @@ export function suggestion(word: string, candidates: readonly string[]): string 
 }
 
 /**
- * Whether a word is the id of a key or a device, which may begin with hyphens and is not an option then: SHA-256 in
- * base64url.
+ * Whether a word is the id of a key or a device (SHA-256 in base64url). It may begin with hyphens, but is not an option.
  */
 function isThumbprint(word: string): boolean {
   return /^[A-Za-z0-9_-]{43}$/.test(word)
 }
 
-/** Put before a thumbprint while the words are parsed. */
+/** Prefix of thumbprints during parsing. */
 const mark = 'thumbprint:'
 
 function unmarked(word: string): string {
@@ -216,10 +217,10 @@ function readOption(
     return
   }
   if (value === undefined || (!inlineValue && value.length > 1 && value.startsWith('-')))
-    throw new UsageError(`${rawName} takes a value`)
+    throw new UsageError(`${rawName} requires a value`)
   const text = unmarked(value)
   if (spec.choices !== undefined && !spec.choices.includes(text)) {
-    throw new UsageError(`${rawName} takes ${listOf(spec.choices)}${suggestion(text, spec.choices)}`)
+    throw new UsageError(`${rawName} must be ${listOf(spec.choices)}${suggestion(text, spec.choices)}`)
   }
   values[name] = spec.multiple ? [...(values[name] as readonly string[]), text] : text
 }
@@ -227,7 +228,7 @@ function readOption(
 function readArguments(given: readonly string[], positional: Arguments): Record<string, unknown> {
   const names = Object.keys(positional)
   const missing = names.find((name, index) => index >= given.length && positional[name]?.optional !== true)
-  if (missing !== undefined) throw new UsageError(`${missing.toUpperCase()} is missing`)
+  if (missing !== undefined) throw new UsageError(`missing argument ${missing.toUpperCase()}`)
   const surplus = given[names.length]
   if (surplus !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(surplus)}`)
   return Object.fromEntries(names.map((name, index) => [name, given[index]]))
@@ -241,7 +242,7 @@ function listOf(words: readonly string[]): string {
 const columnWidth = 24
 
 function usageOf<A extends Arguments, O extends Options>(spec: CommandSpec<A, O>): string {
-  const { name, summary, arguments: positional = {}, options = {}, notes } = spec
+  const { name, summary, arguments: positional = {}, options = {}, notes, environment } = spec
   const synopsis = Object.entries<ArgumentSpec>(positional).map(([argument, { optional }]) =>
     optional ? `[${argument.toUpperCase()}]` : argument.toUpperCase(),
   )
@@ -260,6 +261,7 @@ function usageOf<A extends Arguments, O extends Options>(spec: CommandSpec<A, O>
     '',
     ...(rows.length > 0 ? [...rows, ''] : []),
     ...(notes === undefined ? [] : [notes.trim(), '']),
+    ...(environment === undefined ? [] : [`Environment, as for the service: ${environment.join(', ')}.`, '']),
   ].join('\n')
 }
 
@@ -275,7 +277,7 @@ function optionRow(option: string, spec: OptionSpec): string {
   return row(`  ${head}`, details.length === 0 ? help : `${help} (${details.join('; ')})`)
 }
 
-/** Two columns; a first one that is too wide has a line of its own. */
+/** Two columns; a wide first column has its own line. */
 function row(head: string, help: string): string {
   const indent = ' '.repeat(columnWidth + 2)
   const lines = help.split('\n').join(`\n${indent}`)

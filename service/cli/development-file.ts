@@ -1,4 +1,4 @@
-/** How `miniseal call` finds the development service: a file in the data folder, without secrets. */
+/** A file in the data folder by which `miniseal call` finds the development service. Without secrets. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -22,7 +22,7 @@ export function writeDevelopmentFile(folder: string, content: DevelopmentFile): 
   writeFileSync(pathIn(folder), `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
 }
 
-/** `undefined` when no development service runs with this data folder. */
+/** `undefined` if no development service runs with this data folder. */
 export function findDevelopmentFile(folder: string): DevelopmentFile | undefined {
   try {
     return shape.parse(JSON.parse(readFileSync(pathIn(folder), 'utf8')))
@@ -31,7 +31,7 @@ export function findDevelopmentFile(folder: string): DevelopmentFile | undefined
   }
 }
 
-/** The public origin, configured or of the development service that runs here. */
+/** The public origin: configured, or of the running development service. */
 export function publicOrigin({ origin, dataFolder, host, port }: Config): string {
   return origin ?? findDevelopmentFile(dataFolder)?.origin ?? `http://${host}:${port}`
 }

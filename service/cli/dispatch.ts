@@ -1,4 +1,4 @@
-/** From a command line to its command. Every file in `commands/` defines the commands of one first word. */
+/** Finds and runs the command of a command line. Each file in `commands/` defines the commands of one first word. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,12 +12,8 @@ const folder = fileURLToPath(new URL('commands/', import.meta.url))
 /** `.ts` from source, `.js` when compiled. */
 const extension = extname(fileURLToPath(import.meta.url))
 
-/** The first words of all commands: names of files, and of folders with one file for each second word. */
-function firstWords(): readonly string[] {
-  return namesIn(folder)
-}
-
-function namesIn(path: string): readonly string[] {
+/** The words of commands: names of files, and of folders with one file for each second word. */
+function wordsIn(path: string): readonly string[] {
   return readdirSync(path, { withFileTypes: true })
     .filter(
       (entry) => entry.isDirectory() || (entry.name.endsWith(extension) && !entry.name.endsWith('.d.ts')),
@@ -26,14 +22,14 @@ function namesIn(path: string): readonly string[] {
     .sort()
 }
 
-/** Loads the command or group of a first word, and no other. */
+/** Loads the command or group of one first word. */
 export async function loadCommand(word: string): Promise<Command | CommandGroup> {
   const isFolder = readdirSync(folder, { withFileTypes: true }).some(
     (entry) => entry.isDirectory() && entry.name === word,
   )
   if (!isFolder) return await importCommand(word)
   const commands = await Promise.all(
-    namesIn(join(folder, word)).map(async (name) => (await importCommand(`${word}/${name}`)) as Command),
+    wordsIn(join(folder, word)).map(async (name) => (await importCommand(`${word}/${name}`)) as Command),
   )
   return defineGroup(word, commands)
 }
@@ -51,9 +47,9 @@ async function importCommand(path: string): Promise<Command | CommandGroup> {
   return found as Command | CommandGroup
 }
 
-/** Every command, in the order of their names. */
+/** All commands, sorted by first word. */
 export async function loadCommands(): Promise<readonly Command[]> {
-  const loaded = await Promise.all(firstWords().map(loadCommand))
+  const loaded = await Promise.all(wordsIn(folder).map(loadCommand))
   return loaded.flatMap((found) => ('commands' in found ? Object.values(found.commands) : [found]))
 }
 
@@ -70,7 +66,7 @@ export async function runCommandLine(
   const [first, ...rest] = words[0] === 'help' ? [...words.slice(1), '--help'] : words
   if (first === '--version') return printVersion(terminal)
   if (first === undefined || isHelp(first)) return await printOverview(first === undefined ? 2 : 0, terminal)
-  if (!firstWords().includes(first)) return unknownCommand(first, firstWords(), terminal)
+  if (!wordsIn(folder).includes(first)) return unknownCommand(first, wordsIn(folder), terminal)
   const found = await loadCommand(first)
   if (!('commands' in found)) return await runCommand(found, rest, terminal, onServer)
   const [second, ...others] = rest
@@ -102,7 +98,7 @@ function printVersion(terminal: Terminal): ExitCode {
 
 async function printOverview(code: ExitCode, terminal: Terminal): Promise<ExitCode> {
   terminal.out(
-    `Signed, sealed, replay-proof requests from mini programs.\n\n${overview(await loadCommands())}`,
+    `Signed, encrypted and replay-protected requests from mini programs.\n\n${overview(await loadCommands())}`,
   )
   return code
 }
@@ -115,15 +111,15 @@ function overview(commands: readonly Command[]): string {
     '',
     ...rows,
     '',
-    'miniseal COMMAND --help describes a command.',
-    'Exit status: 0 success, 1 the check or request failed, 2 usage error, 3 could not run.',
+    "Run 'miniseal COMMAND --help' for the usage of a command.",
+    'Exit status: 0 success, 1 check or request failed, 2 usage error, 3 command could not run.',
     '',
   ].join('\n')
 }
 
 function unknownCommand(name: string, candidates: readonly string[], terminal: Terminal): ExitCode {
   terminal.err(
-    `miniseal: unknown command ${JSON.stringify(name)}${suggestion(name, candidates)}\nmore: miniseal --help\n`,
+    `miniseal: unknown command ${JSON.stringify(name)}${suggestion(name, candidates)}\nRun 'miniseal --help' for a list of commands.\n`,
   )
   return 2
 }
@@ -150,13 +146,13 @@ async function runCommand(
 function reportFailure(name: string, error: unknown, terminal: Terminal): ExitCode {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof UsageError) {
-    terminal.err(`miniseal ${name}: ${message}\nmore: miniseal ${name} --help\n`)
+    terminal.err(`miniseal ${name}: ${message}\nRun 'miniseal ${name} --help' for usage.\n`)
     return 2
   }
   const isPortTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
   terminal.err(
     isPortTaken
-      ? `miniseal ${name}: the port is already in use: set PORT to another one\n`
+      ? `miniseal ${name}: the port is in use; choose another with PORT or --port\n`
       : `miniseal ${name}: ${message}\n`,
   )
   return 3

@@ -1,10 +1,10 @@
-/** The entry point of `npx miniseal`: connects the process to the commands. */
+/** Entry point of `npx miniseal`. */
 import { once } from 'node:events'
 import { runCommandLine } from './dispatch.ts'
 
 let isServing = false
 
-// `miniseal … | head -1` closes the pipe early: that is no failure.
+// `miniseal … | head -1` closes the pipe early, which is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (isServing) return
   if (error.code !== 'EPIPE') throw error
@@ -12,7 +12,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 process.stderr.on('error', () => {})
 
-// Files that commands write are readable by their owner only.
+// Only the owner can read files that commands write.
 process.umask(0o077)
 
 process.exitCode = await runCommandLine(
@@ -31,5 +31,5 @@ process.exitCode = await runCommandLine(
   },
 )
 
-// A stopped server does not wait for a blocked reader of its output.
+// A stopped server does not wait until its output is read.
 if (isServing) setTimeout(() => process.exit(), 1_000).unref()

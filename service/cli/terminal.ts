@@ -10,7 +10,7 @@ export interface Progress {
   clear(): void
 }
 
-/** A progress bar on standard error; draws nothing unless that is a terminal. */
+/** A progress bar on standard error, if that is a terminal. */
 export function startProgress(terminal: Terminal, label: string): Progress {
   const draw = drawLine(terminal)
   return {
@@ -23,7 +23,7 @@ export function startProgress(terminal: Terminal, label: string): Progress {
   }
 }
 
-/** Replaces the current line of a terminal on standard error, and removes it for an empty text. */
+/** Replaces the current line of standard error, if that is a terminal; an empty text removes it. */
 export function drawLine(terminal: Terminal): (line: string) => void {
   let drawn = 0
   return (line) => {
@@ -34,7 +34,7 @@ export function drawLine(terminal: Terminal): (line: string) => void {
   }
 }
 
-/** Resolves on the first SIGTERM or SIGINT; the second one ends the process at once. */
+/** Resolves on the first SIGTERM or SIGINT; a second one ends the process immediately. */
 export function untilSignal(): Promise<void> {
   return new Promise((resolve) => {
     let signals = 0

@@ -1,4 +1,4 @@
-/** Blind indexes: keyed digests by which entries are found, so that searching for a user needs the lookup key. */
+/** Blind indexes: keyed digests for searches. Searching for a user requires the lookup key. */
 import { createHmac } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { FormatError } from 'miniseal-protocol/errors'
@@ -7,13 +7,13 @@ import { assertPath, canonicalPath, pathWithoutQuery } from 'miniseal-protocol/h
 /** The indexed values. */
 export type BlindIndexName = 'user' | 'device' | 'ip' | 'path' | 'area'
 
-/** The blind index of a value: {@link subjectIndexLength} bytes for a user, {@link indexLength} for anything else. */
+/** {@link subjectIndexLength} bytes for a user, {@link indexLength} for other values. */
 export type BlindIndexOf = (name: BlindIndexName, value: string) => Uint8Array
 
-/** Bytes: enough for searching, too few to prove anything. */
+/** Bytes: enough for searches, too few for a proof. */
 const indexLength = 8
 
-/** Bytes for a user: it also names the subject key, so it must be collision-free. */
+/** Bytes for a user: collision-free, because it also names the subject key. */
 export const subjectIndexLength = 16
 
 /** The first bytes of HMAC-SHA-256(lookup key, `tag/<name>` ‖ 0x0a ‖ value). */
@@ -24,30 +24,30 @@ export function createBlindIndex(lookupKey: Uint8Array): BlindIndexOf {
   }
 }
 
-/** Values that are remembered. */
+/** Cached values. */
 const maxEntries = 16_384
 
-/** With a cache, for reading whole logs. */
+/** Adds a cache, for reading whole logs. */
 export function cacheBlindIndex(blindIndexOf: BlindIndexOf): BlindIndexOf {
   const cache = new LRUCache<string, Uint8Array>({ max: maxEntries })
   return (name, value) => {
     const key = `${name} ${value}`
     const known = cache.get(key)
     if (known !== undefined) return known
-    const tag = blindIndexOf(name, value)
-    cache.set(key, tag)
-    return tag
+    const index = blindIndexOf(name, value)
+    cache.set(key, index)
+    return index
   }
 }
 
-/** The first segment of a path in its canonical form, `/wallet` of `/wallet/transfers?page=2`. */
+/** The first segment of the canonical path: `/wallet` of `/wallet/transfers?page=2`. */
 export function areaOf(path: string): string {
   return /^\/[^/]*/.exec(pathOf(path))?.[0] ?? ''
 }
 
 /**
- * A path without its query, in canonical form, so that all spellings of a path share an index. A malformed path, which only
- * a damaged log has, is returned without its query.
+ * The canonical path without its query, so that all spellings of a path share an index. Of a malformed path, which only a
+ * damaged log has, the query is removed.
  */
 export function pathOf(pathAndQuery: string): string {
   try {

@@ -1,22 +1,22 @@
 /**
  * Prunes superseded checkpoints.
  *
- * Under load a checkpoint is signed each second. A later checkpoint proves everything an earlier one does if it has as many
- * cosignatures. Of each hour older than a day, the last checkpoint is kept, and the last of those with the most
- * cosignatures. Timestamped checkpoints and the newest one of a log are always kept.
+ * Under load a checkpoint is signed each second. A later checkpoint with as many cosignatures supersedes an earlier one. Of
+ * each hour older than a day, the last checkpoint remains, and the last of those with the most cosignatures. Timestamped
+ * checkpoints and the newest one of a log always remain.
  */
 
 import type { Store } from '../store/store.ts'
 import type { CheckpointRecord } from '../store/tlog-tree.ts'
 
-/** Seconds for which every checkpoint is kept. */
+/** Seconds for which every checkpoint remains. */
 const fullRetentionPeriod = 86_400
 const hour = 3_600
 /** Checkpoints of one read. */
 const batch = 500
 
 export interface CheckpointGc {
-  /** Prunes what has become old since the last run. @throws StoreUnavailable */
+  /** Prunes checkpoints that have become old since the last run. @throws StoreUnavailable */
   run(now: number): Promise<void>
 }
 
@@ -24,7 +24,7 @@ type CheckpointGcStore = Pick<Store, 'listLogStates' | 'listCheckpointsFrom' | '
 
 /** The first run of a process starts with the oldest checkpoints. */
 export function createCheckpointGc(store: CheckpointGcStore): CheckpointGc {
-  /** By log: the size up to which pruning is done. */
+  /** By log: the size up to which checkpoints are pruned. */
   const from = new Map<number, number>()
   return {
     async run(now) {
@@ -44,7 +44,7 @@ async function collectLog(
   before: number,
 ): Promise<number> {
   let next = start
-  /** Retained checkpoints of an hour that is not read to its end. */
+  /** Retained checkpoints of an hour that is not completely read. */
   let retained: readonly CheckpointRecord[] = []
   for (;;) {
     const read = await store.listCheckpointsFrom(log, next, batch)
@@ -73,9 +73,9 @@ function hourOf(signedAt: number): number {
   return Math.floor(signedAt / hour)
 }
 
-/** @param records of one log, the smallest first @returns those that no later one supersedes */
+/** @param records of one log, the smallest first @returns those that are not superseded */
 function retainedOf(records: readonly CheckpointRecord[]): readonly CheckpointRecord[] {
-  /** By hour, the most cosignatures on a later one. */
+  /** By hour, the most cosignatures of a later checkpoint. */
   const later = new Map<number, number>()
   return [...records]
     .reverse()

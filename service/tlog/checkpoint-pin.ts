@@ -1,9 +1,9 @@
 /**
  * The last signed checkpoint, stored outside the database, so that a restored backup is detected.
  *
- * A folder for each origin holds a file for each checkpoint, named by its size; the largest one counts. A file is
- * linked to its name when it is complete and durable, and never written again. Processes on one machine need no lock: an
- * older checkpoint cannot replace a newer one, and two of one size must be equal.
+ * The folder of an origin has a file for each checkpoint, named by its size; the largest one counts. A file gets its name
+ * when it is complete and durable, and never changes. Processes on one machine need no lock: an older checkpoint cannot
+ * replace a newer one, and two of one size must be equal.
  */
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
@@ -12,7 +12,7 @@ import { equalBytes } from 'miniseal-protocol/bytes'
 import type { Checkpoint } from 'miniseal-protocol/tlog/checkpoint'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 
-/** A checkpoint as it was signed. */
+/** A checkpoint with its signed note. */
 export interface PinnedCheckpoint extends Checkpoint {
   /** The signed note. */
   readonly note: string
@@ -20,20 +20,20 @@ export interface PinnedCheckpoint extends Checkpoint {
 
 export interface CheckpointPin {
   /**
-   * The largest checkpoint of this origin that was signed here, or `undefined` when there is none.
+   * The largest pinned checkpoint of this origin.
    *
-   * @throws PinnedCheckpointDamaged when a file is not what was written there.
+   * @throws PinnedCheckpointDamaged if the file was changed
    */
   find(origin: string): Promise<PinnedCheckpoint | undefined>
   /**
-   * Pins a checkpoint; it, or a larger one, is durable when this resolves. A smaller one than the pinned one is ignored.
+   * Pins a checkpoint unless a larger one is pinned. Durable when this resolves.
    *
-   * @throws PinnedCheckpointDamaged when another checkpoint of the same size is there.
+   * @throws PinnedCheckpointDamaged if another checkpoint of the same size is pinned
    */
   keep(note: string): Promise<void>
-  /** Records that a log is continued by another one: nothing is signed for `origin` any more. Durable; the last one counts. */
+  /** Records that another log continues this one: `origin` is not signed any more. Durable; the last call counts. */
   close(origin: string, successor: string): Promise<void>
-  /** The origin that `close` named. */
+  /** The successor that `close` recorded. */
   findSuccessor(origin: string): Promise<string | undefined>
 }
 
@@ -44,17 +44,17 @@ export class PinnedCheckpointDamaged extends Error {
 
 const suffix = '.checkpoint'
 const successorFile = 'continued-as'
-/** The digits of the largest size, so that names sort as sizes do. */
+/** Digits of the largest size, so that names sort like sizes. */
 const digits = 16
 
-/** Pinned checkpoints in `folder`, which is created with the first one. */
+/** @param folder created with the first checkpoint */
 export function openCheckpointPin(folder: string): CheckpointPin {
   const root = join(folder, 'pinned-checkpoints')
   const folderOf = (origin: string): string => join(root, encodeURIComponent(origin))
   return {
     async find(origin) {
       const [largest] = await namesIn(folderOf(origin))
-      return largest === undefined ? undefined : await readLocked(folderOf(origin), largest, origin)
+      return largest === undefined ? undefined : await readPinned(folderOf(origin), largest, origin)
     },
     async keep(note) {
       const { checkpoint } = parseCheckpointNote(note)
@@ -62,13 +62,13 @@ export function openCheckpointPin(folder: string): CheckpointPin {
       const [largest] = await namesIn(logFolder)
       const name = nameOf(checkpoint.size)
       if (largest !== undefined && largest > name) return
-      if (largest !== name) await writeWhole(logFolder, name, note, linkUnlessThere)
-      const locked = await readLocked(logFolder, name, checkpoint.origin)
-      // Another process has pinned a larger one.
-      if (locked.size > checkpoint.size) return
-      if (locked.size < checkpoint.size)
+      if (largest !== name) await writeWhole(logFolder, name, note, linkUnlessExists)
+      const pinned = await readPinned(logFolder, name, checkpoint.origin)
+      // Another process pinned a larger one.
+      if (pinned.size > checkpoint.size) return
+      if (pinned.size < checkpoint.size)
         throw new PinnedCheckpointDamaged(`the pinned checkpoints in ${logFolder} were deleted`)
-      if (!equalBytes(locked.root, checkpoint.root)) {
+      if (!equalBytes(pinned.root, checkpoint.root)) {
         throw new PinnedCheckpointDamaged(`another checkpoint of size ${checkpoint.size} is pinned`)
       }
       await removeOlder(logFolder, name)
@@ -84,14 +84,14 @@ export function openCheckpointPin(folder: string): CheckpointPin {
 
 /** For an in-memory database. */
 export function openMemoryCheckpointPin(): CheckpointPin {
-  const locked = new Map<string, PinnedCheckpoint>()
+  const pinned = new Map<string, PinnedCheckpoint>()
   const successors = new Map<string, string>()
   return {
-    find: async (origin) => locked.get(origin),
+    find: async (origin) => pinned.get(origin),
     async keep(note) {
       const checkpoint = { ...parseCheckpointNote(note).checkpoint, note }
-      if ((locked.get(checkpoint.origin)?.size ?? -1) < checkpoint.size)
-        locked.set(checkpoint.origin, checkpoint)
+      if ((pinned.get(checkpoint.origin)?.size ?? -1) < checkpoint.size)
+        pinned.set(checkpoint.origin, checkpoint)
     },
     async close(origin, successor) {
       successors.set(origin, successor)
@@ -117,15 +117,15 @@ async function namesIn(logFolder: string): Promise<readonly string[]> {
   }
 }
 
-async function readLocked(logFolder: string, name: string, origin: string): Promise<PinnedCheckpoint> {
+async function readPinned(logFolder: string, name: string, origin: string): Promise<PinnedCheckpoint> {
   const note = await readText(join(logFolder, name))
-  // Another process has pinned a larger one and removed this one.
+  // Another process pinned a larger one and removed this one.
   if (note === undefined) return await readLargest(logFolder, origin)
   try {
     const { checkpoint } = parseCheckpointNote(note)
     if (checkpoint.origin === origin && nameOf(checkpoint.size) === name) return { ...checkpoint, note }
   } catch {
-    // Reported below, without the file's content.
+    // Reported below, without the content of the file.
   }
   throw new PinnedCheckpointDamaged(`${join(logFolder, name)} is not a checkpoint of ${origin}`)
 }
@@ -134,7 +134,7 @@ async function readLargest(logFolder: string, origin: string): Promise<PinnedChe
   const [largest] = await namesIn(logFolder)
   if (largest === undefined)
     throw new PinnedCheckpointDamaged(`the pinned checkpoints in ${logFolder} were deleted`)
-  return await readLocked(logFolder, largest, origin)
+  return await readPinned(logFolder, largest, origin)
 }
 
 async function readText(path: string): Promise<string | undefined> {
@@ -146,7 +146,7 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Writes a file atomically. `put` moves the draft to its name. */
+/** Writes a file atomically. @param put moves the draft to its name */
 async function writeWhole(
   logFolder: string,
   name: string,
@@ -170,8 +170,8 @@ async function writeWhole(
   await syncFolder(logFolder)
 }
 
-/** An existing file is kept. */
-async function linkUnlessThere(draft: string, path: string): Promise<void> {
+/** Does not replace an existing file. */
+async function linkUnlessExists(draft: string, path: string): Promise<void> {
   try {
     await link(draft, path)
   } catch (error) {
@@ -198,7 +198,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Only cleanup: the largest checkpoint counts. */
+/** Cleanup only: the largest checkpoint counts. */
 async function removeOlder(logFolder: string, name: string): Promise<void> {
   for (const other of await readdir(logFolder)) {
     const isOlder = other.endsWith(suffix) && other < name

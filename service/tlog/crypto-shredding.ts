@@ -1,9 +1,9 @@
 /**
  * Erasure of a user by crypto-shredding.
  *
- * The subject key is deleted first, in one transaction with an `erased` entry: from then on no sealed detail of the user
- * can be opened, here or in any backup of the log's tables without the key. Blind indexes are cleared afterwards in small
- * batches while requests go on. Entries stay, and with them every proof.
+ * The subject key is deleted first, in one transaction with an `erased` entry. From then on the user's details cannot be
+ * opened, neither here nor in a backup of the log's tables without the key. Blind indexes are cleared afterwards, in small
+ * batches. Entries remain, so that all proofs stay valid.
  */
 import type { Store, Write } from '../store/store.ts'
 import type { DeviceRecord, UserRecord } from '../store/users.ts'
@@ -11,14 +11,14 @@ import type { Appender } from './appender.ts'
 import type { BlindIndexOf } from './blind-index.ts'
 import type { LogEntryInput } from './entry.ts'
 
-/** Public, in the entry. */
+/** Public facts of the entry. */
 export const erasureReasons = ['request', 'account-closed', 'law', 'mistake'] as const
 export type ErasureReason = (typeof erasureReasons)[number]
 
 export interface Erasure {
   readonly user: string
   readonly reason: ErasureReason
-  /** The operator's note: sealed, with the retention of security events. */
+  /** The note of the operator: sealed, with the retention of security events. */
   readonly why: string
 }
 
@@ -30,11 +30,11 @@ export interface ErasureParts {
   readonly now: () => number
 }
 
-/** `forgotten`: the user was erased before; leftovers were cleared now. */
-export type ErasureResult = 'erased' | 'forgotten' | 'unknown-user'
+/** `already-erased`: blind indexes that an interrupted erasure left were cleared. */
+export type ErasureResult = 'erased' | 'already-erased' | 'unknown-user'
 
-/** Rows of one batch: about a millisecond of the writer. */
-const forgetBatch = 500
+/** Rows of one batch: about a millisecond of the database. */
+const redactionBatch = 500
 
 /**
  * Erases a user. Idempotent: an interrupted erasure is completed by the next call.
@@ -49,24 +49,24 @@ export async function eraseUser(parts: ErasureParts, erasure: Erasure): Promise<
   if (user === undefined && !hasKey) return 'unknown-user'
   const devices = await store.listDevices(erasure.user)
   const isErased = !hasKey && (user === undefined || user.openidWrapped.length === 0)
-  if (!isErased) await destroy(parts, erasure, { subjectIndex, hasKey, user, devices })
-  await forget(parts, subjectIndex)
-  for (const { id } of devices) await forget(parts, blindIndexOf('device', id))
-  return isErased ? 'forgotten' : 'erased'
+  if (!isErased) await shredKey(parts, erasure, { subjectIndex, hasKey, user, devices })
+  await redact(parts, subjectIndex)
+  for (const { id } of devices) await redact(parts, blindIndexOf('device', id))
+  return isErased ? 'already-erased' : 'erased'
 }
 
-interface Person {
+interface Target {
   readonly subjectIndex: Uint8Array
   readonly hasKey: boolean
   readonly user: UserRecord | undefined
   readonly devices: readonly DeviceRecord[]
 }
 
-/** Ends sessions and revokes devices in all processes; rows are locked in the order that requests use. */
-async function destroy(
+/** Also ends sessions and revokes devices. Rows are locked in the order in which requests lock them. */
+async function shredKey(
   { store, appender, now }: ErasureParts,
   { user, reason, why }: Erasure,
-  { subjectIndex, hasKey, user: record }: Person,
+  { subjectIndex, hasKey, user: record }: Target,
 ): Promise<void> {
   const reasonOfEnd = { reason: 'erased', now: now() }
   const writes: readonly Write[] = [
@@ -80,16 +80,16 @@ async function destroy(
   ]
   const leaf: LogEntryInput = { ...appender.systemEntry('erased', { reason }), groups: { core: { why } } }
   const result = await appender.commit({ writes, leaves: [leaf] })
-  // Another process erases the same user, or the key was created at this moment.
+  // Another process erases the user, or the key was just created.
   if (result.kind === 'refused' && (await store.findSubjectKey(subjectIndex)) !== undefined)
-    throw new Error('the user is in use: try again')
+    throw new Error('the subject key has changed: retry')
 }
 
-/** Pending entries first: those sequenced meanwhile are found among the entries. */
-async function forget({ store }: ErasureParts, subjectIndex: Uint8Array): Promise<void> {
+/** Pending entries first: those that are sequenced meanwhile are found among the entries. */
+async function redact({ store }: ErasureParts, subjectIndex: Uint8Array): Promise<void> {
   await store.commit([{ kind: 'redact-pending-entries', blindIndex: subjectIndex }])
   while (await store.hasEntriesWith(subjectIndex)) {
-    await store.commit([{ kind: 'redact-entries', blindIndex: subjectIndex, limit: forgetBatch }])
+    await store.commit([{ kind: 'redact-entries', blindIndex: subjectIndex, limit: redactionBatch }])
     await new Promise(setImmediate)
   }
 }

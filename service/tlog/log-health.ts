@@ -1,8 +1,8 @@
 /**
- * Whether the log may be extended: the database must hold the tree that was signed last.
+ * The health of the log: entries are accepted only if the database has the tree that was signed last.
  *
- * The last signed checkpoint is known from the pinned checkpoint on this machine and from the checkpoints in the database. A
- * restored backup lacks signed entries: its tree is smaller than the pinned checkpoint, or inconsistent with it.
+ * The last signed checkpoint is the larger of the pinned one on this machine and the newest one in the database. A restored
+ * backup lacks signed entries: its tree is smaller than the pinned checkpoint, or inconsistent with it.
  */
 import { encodeHex } from 'miniseal-protocol/text'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
@@ -17,7 +17,7 @@ import { consistencyProof, isConsistent, type TileSource, treeRoot } from './rea
 import { isAuthentic, type RowMacs } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'
 
-/** Why nothing is signed and requests with an effect are refused. */
+/** Why the log is closed: nothing is signed, and requests with an effect are refused. */
 export type Refusal =
   /** The pinned checkpoint is larger than the tree, or inconsistent with it: a restored backup. */
   | 'database-behind'
@@ -25,7 +25,7 @@ export type Refusal =
   /** A signed log without a pinned checkpoint on this machine. */
   | 'pinned-checkpoint-missing'
   | 'pinned-checkpoint-damaged'
-  /** The newest checkpoint of the database is not one of ours, or not one of this tree. */
+  /** The newest checkpoint of the database is not signed by a log key, or not of this tree. */
   | 'checkpoint-unsigned'
   | 'checkpoint-differs'
   /** A pinned checkpoint, and no log in the database. */
@@ -34,77 +34,71 @@ export type Refusal =
   | 'log-continued'
   /** The log of the database is not the one that the configuration names. */
   | 'origin-differs'
-  /** The tiles do not give the root, or state or pending entries are not authentic. */
+  /** The root of the tiles is wrong, or state or pending entries are not authentic. */
   | 'tree-damaged'
 
 /** Texts for the operator. */
 export const refusalTexts: Readonly<Record<Refusal, string>> = {
   'database-behind': 'the pinned checkpoint is larger than the tree: the database is an older copy',
   'pinned-checkpoint-differs':
-    'the database is inconsistent with the pinned checkpoint: it has lost entries and got others since',
-  'pinned-checkpoint-missing': 'the log was signed before, and this machine has no pinned checkpoint',
+    'the database is inconsistent with the pinned checkpoint: entries were lost and others appended',
+  'pinned-checkpoint-missing': 'this machine has no pinned checkpoint, but the log was signed before',
   'pinned-checkpoint-damaged': 'the pinned checkpoint cannot be read',
   'checkpoint-unsigned': 'the newest checkpoint in the database is not signed with a key of this log',
-  'checkpoint-differs': 'the newest checkpoint in the database is not one of the tree beside it',
-  'log-missing': 'a log of this origin was signed here before, and the database has none',
+  'checkpoint-differs': 'the newest checkpoint in the database is inconsistent with the tree in the database',
+  'log-missing': 'this machine has a pinned checkpoint, but the database has no log',
   'log-continued': 'the log was continued under another origin, which the database does not have',
   'origin-differs': 'the log in the database has another origin than MINISEAL_LOG_ORIGIN',
   'tree-damaged': 'the tree in the database was changed',
 }
 
-/** What was found. */
 export type Assessment =
-  | {
-      readonly kind: 'sound'
-      readonly state: LogState
-      readonly checkpoint: CheckpointRecord | undefined
-      readonly pinnedCheckpoint: PinnedCheckpoint | undefined
-    }
-  /** No log was started here, ever. */
+  | ({ readonly kind: 'sound' } & FoundLog)
+  /** The database has no log, and none is pinned. */
   | { readonly kind: 'unstarted' }
   | ({ readonly kind: 'refused'; readonly refusal: Refusal } & Found)
 
-/** What is there; a refusal says no more than it has looked at. */
-export interface Found {
+/** What was read; after a refusal possibly incomplete. */
+interface Found {
   readonly state: LogState | undefined
   readonly checkpoint: CheckpointRecord | undefined
   readonly pinnedCheckpoint: PinnedCheckpoint | undefined
 }
 
-/** What an assessment looks at. */
+/** What an assessment reads. */
 export interface LogPaths {
   readonly store: Store
   readonly checkpointPin: CheckpointPin
   readonly keyring: Keyring
   readonly macs: RowMacs
-  /** The origin of a log that is started now. */
+  /** The origin of the first log. */
   readonly origin: string
-  /** Whether the configuration asks for exactly this origin, or one that continues it. */
+  /** Whether the configuration requires this origin, or one that continues it. */
   readonly isOriginGiven: boolean
 }
 
-interface Seen extends Found {
+interface FoundLog extends Found {
   readonly state: LogState
 }
 
-/** What was last proved sound, to skip proofs while nothing changes. */
+/** The last state that was proved, to skip proofs while nothing changes. */
 export interface Proved {
   mark: string
 }
 
-/** Looks at the log as it is now. @throws StoreUnavailable, and what the file system throws. */
+/** Assesses the current log. @throws StoreUnavailable; errors of the file system */
 export async function assessLog(paths: LogPaths, proved: Proved = { mark: '' }): Promise<Assessment> {
   const { store, checkpointPin } = paths
   for (;;) {
     const newest = await store.findLogState()
     if (newest === undefined) return await assessAbsent(paths)
     try {
-      // In this order: what is signed meanwhile by another process can only put the tree ahead.
+      // In this order, signatures of other processes in between can only put the tree ahead.
       const pinnedCheckpoint = await checkpointPin.find(newest.origin)
       const checkpoint = await store.findLatestCheckpoint(newest.log)
       const state = await store.findLogState()
       if (state?.log !== newest.log) continue
-      return await judge(paths, { state, checkpoint, pinnedCheckpoint }, proved)
+      return await assessFound(paths, { state, checkpoint, pinnedCheckpoint }, proved)
     } catch (error) {
       if (!(error instanceof PinnedCheckpointDamaged)) throw error
       return {
@@ -130,7 +124,7 @@ async function assessAbsent({ checkpointPin, origin }: LogPaths): Promise<Assess
   }
 }
 
-async function judge(paths: LogPaths, seen: Seen, proved: Proved): Promise<Assessment> {
+async function assessFound(paths: LogPaths, seen: FoundLog, proved: Proved): Promise<Assessment> {
   const mark = markOf(seen)
   const conflict = await findConflict(paths, seen)
   const refusal = conflict ?? (proved.mark === mark ? undefined : await findDamage(paths.store, seen))
@@ -138,16 +132,16 @@ async function judge(paths: LogPaths, seen: Seen, proved: Proved): Promise<Asses
   return refusal === undefined ? { kind: 'sound', ...seen } : { kind: 'refused', refusal, ...seen }
 }
 
-/** Everything that a proof is about. */
-function markOf({ state, checkpoint, pinnedCheckpoint }: Seen): string {
+/** The inputs of a proof. */
+function markOf({ state, checkpoint, pinnedCheckpoint }: FoundLog): string {
   const { log, size, root } = state
   return JSON.stringify([log, size, encodeHex(root), checkpoint?.note, pinnedCheckpoint?.note])
 }
 
-/** What can be seen without the tree. */
+/** Checks that do not need the tree. */
 async function findConflict(
   { checkpointPin, keyring, macs, origin, isOriginGiven }: LogPaths,
-  { state, checkpoint, pinnedCheckpoint }: Seen,
+  { state, checkpoint, pinnedCheckpoint }: FoundLog,
 ): Promise<Refusal | undefined> {
   if (isOriginGiven && !isOriginOf(state.origin, origin)) return 'origin-differs'
   if ((await checkpointPin.findSuccessor(state.origin)) !== undefined) return 'log-continued'
@@ -170,25 +164,25 @@ function isOurs(keyring: Keyring, { note, size }: CheckpointRecord, { origin }: 
   }
 }
 
-/** The tree must give its own root, and continue whatever was signed. */
+/** The tiles must give the root of the tree, and the tree must extend the signed ones. */
 async function findDamage(
   store: Store,
-  { state, checkpoint, pinnedCheckpoint }: Seen,
+  { state, checkpoint, pinnedCheckpoint }: FoundLog,
 ): Promise<Refusal | undefined> {
-  // Not through a cache: it would go on showing what is no longer there.
+  // Without a cache, which would hide changes of the database.
   const tiles: TileSource = async (level, index, width) => {
     const hashes = (await store.findTile(state.log, level, index))?.hashes
     return hashes === undefined || hashes.length < width * 32 ? undefined : hashes.slice(0, width * 32)
   }
-  const isContinued = async (head: TreeHead): Promise<boolean> =>
+  const isExtended = async (head: TreeHead): Promise<boolean> =>
     head.size <= state.size && isConsistent(head, state, await consistencyProof(tiles, head.size, state.size))
   try {
     const root = await treeRoot(tiles, state.size)
     if (!isConsistent({ size: state.size, root }, state, [])) return 'tree-damaged'
-    if (pinnedCheckpoint !== undefined && !(await isContinued(pinnedCheckpoint)))
+    if (pinnedCheckpoint !== undefined && !(await isExtended(pinnedCheckpoint)))
       return 'pinned-checkpoint-differs'
     if (checkpoint === undefined) return undefined
-    if (!(await isContinued(parseCheckpointNote(checkpoint.note).checkpoint))) return 'checkpoint-differs'
+    if (!(await isExtended(parseCheckpointNote(checkpoint.note).checkpoint))) return 'checkpoint-differs'
     return pinnedCheckpoint === undefined ? 'pinned-checkpoint-missing' : undefined
   } catch (error) {
     if (error instanceof TreeDamaged) return 'tree-damaged'
@@ -205,7 +199,7 @@ export type LogHealth =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
 
 export type LogEvent =
-  /** It changed. */
+  /** The health changed. */
   | { readonly kind: 'health'; readonly health: LogHealth }
   /** A batch was sequenced. */
   | {
@@ -214,9 +208,9 @@ export type LogEvent =
       readonly size: number
       readonly durationMs: number
     }
-  /** A checkpoint is served. */
+  /** A checkpoint was signed and is served. */
   | { readonly kind: 'signed'; readonly origin: string; readonly size: number }
-  /** It is tried again. */
+  /** A task failed; it is retried. */
   | { readonly kind: 'failed'; readonly task: LogTask; readonly error: unknown }
 
 export type LogTask = 'sequencing' | 'publishing' | 'witnessing' | 'timestamping'
@@ -226,9 +220,9 @@ export interface EntryGate {
   /**
    * Called before the nonce of a request that may have an effect is claimed, logins included.
    *
-   * @throws ProblemError `unavailable` while no checkpoint can be signed, because the database is not the one signed last.
+   * @throws ProblemError `unavailable` while the log is closed
    */
   assertAcceptingEntries(): void
-  /** An entry was committed: wakes the sequencer. Never throws. */
+  /** Called after an entry was committed; starts the sequencer. Never throws. */
   notify(): void
 }

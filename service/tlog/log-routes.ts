@@ -16,7 +16,7 @@ import type { CheckpointRecord } from '../store/tlog-tree.ts'
 import type { LogReader } from './reader.ts'
 import { readBundle } from './reader.ts'
 
-/** The owner of an auditor's token; `undefined` if it is unknown, expired or revoked. */
+/** @returns the owner of a token; `undefined` if the token is unknown, expired or revoked */
 export type VerifyAuditor = (token: string) => Promise<EntryReader | undefined>
 
 /** An auditor who reads entries. */
@@ -35,11 +35,11 @@ export interface LogRoutes {
   readonly logEntryAccess: LogEntryAccess
 }
 
-/** Tiles are immutable; an hour only, because the next log is served under the same path. */
+/** Tiles are immutable; only an hour, because the next log is served under the same path. */
 const tileCaching = 'public, max-age=3600, immutable'
 const checkpointCaching = 'public, max-age=1'
 
-/** The routes of the newest log; those before it are under `/log/<number>`, from 0 on. */
+/** The routes of the newest log under `/log`, and of each log under `/log/<number>`, from 0. */
 export function logRoutes(options: LogRoutes): Hono {
   const app = new Hono()
   for (const prefix of ['/log', '/log/:log{[0-9]+}']) {
@@ -86,7 +86,7 @@ async function serveEntries(c: Context, options: LogRoutes, bundle: EntryBundle)
   if (reader === undefined) return unauthorized(c)
   const published = await findPublished(c, options)
   if (published === undefined || !isWithin(bundle, published.checkpoint.size)) return c.notFound()
-  // What cannot be logged is not shown.
+  // Entries are served only after the access is logged.
   await options.logEntryAccess(c, reader)
   const leaves = await readBundle(options.store, published.log, bundle.index, bundle.width)
   return leaves === undefined ? c.notFound() : bytes(c, encodeBundle(leaves), 'private, no-store')
@@ -99,7 +99,7 @@ function bytes(c: Context, body: Uint8Array, caching: string): Response {
   })
 }
 
-/** `undefined` for every path but that of a tile or a bundle; attacker-controlled. */
+/** @param path attacker-controlled @returns `undefined` unless it is the path of a tile or a bundle */
 function findTile(path: string): HashTile | EntryBundle | undefined {
   try {
     return parseTilePath(path.slice(path.indexOf('/tile/') + 1))
@@ -119,7 +119,7 @@ async function findReader(c: Context, { verifyAuditor }: LogRoutes): Promise<Ent
 }
 
 function unauthorized(c: Context): Response {
-  return uncodedProblem(c, 401, 'Entries are for auditors', {
+  return uncodedProblem(c, 401, 'An auditor token is required', {
     'cache-control': 'no-store',
     'www-authenticate': 'Bearer realm="audit"',
   })

@@ -1,16 +1,16 @@
-/** A loop that runs one task at a time, periodically and on notification. */
+/** A loop: runs its work periodically and on notification, one run at a time. */
 
 export interface LoopTimes {
   /** Minimum time between the starts of two runs; milliseconds. */
   readonly pause: number
-  /** From the end of a run to the next one without a notification; milliseconds. */
+  /** From the end of a run to the next run without a notification; milliseconds. */
   readonly period: number
 }
 
 export interface Loop {
-  /** Runs the work soon; during a run, once more after it. */
+  /** Runs the work soon; during a run, again after it. */
   notify(): void
-  /** Waits for a running task. Nothing runs after that. */
+  /** Stops the loop; resolves after a current run. */
   stop(): Promise<void>
 }
 

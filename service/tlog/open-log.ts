@@ -22,7 +22,7 @@ const sequencingPause = 100
 const pinPatience = 3
 const pinPolls = 5
 
-/** Attempts of a stop to sequence pending entries. */
+/** Attempts to sequence pending entries before the log stops. */
 const lastAttempts = 3
 
 export interface LogOptions extends LogPaths {
@@ -36,10 +36,9 @@ export interface LogOptions extends LogPaths {
   readonly period?: number | undefined
 }
 
-/** Progress of a witness. */
 export interface WitnessStatus {
   readonly name: string
-  /** Entries of the newest checkpoint that it has not cosigned. */
+  /** Entries of the newest checkpoint beyond its last cosigned one. */
   readonly behind: number
   /** Seconds since its last cosignature; `null`: none yet. */
   readonly age: number | null
@@ -55,7 +54,7 @@ export interface LogStatus {
   readonly size: number
   /** Leaves under the newest checkpoint; `null` before the first one. */
   readonly checkpointSize: number | null
-  /** Seconds since it was signed; `null` before the first one and while a reissue is requested. */
+  /** Seconds since its signature; `null` before the first one and while a reissue is requested. */
   readonly checkpointAge: number | null
   /** Entries that are not sequenced yet. */
   readonly pending: number
@@ -68,11 +67,11 @@ export interface RunningLog {
   names(): LogNames
   /** @throws StoreUnavailable */
   status(): Promise<LogStatus>
-  /** Sequences all pending entries and signs a last checkpoint. Call it when nothing is appended any more. */
+  /** Sequences all pending entries and signs a last checkpoint. Call it after the last append. */
   stop(): Promise<void>
 }
 
-/** Opens the log, or starts it. Resolves once its health is known. */
+/** Opens the log, or starts the first one. Resolves after the first assessment. */
 export async function openLog(options: LogOptions): Promise<RunningLog> {
   const { store, now, record, period = defaultPeriod } = options
   const reader = createLogReader(store)
@@ -132,7 +131,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   }
 }
 
-/** Entries left pending get no checkpoint until the next start, so a busy database is retried. */
+/** Pending entries would get no checkpoint until the next start, so a busy database is retried. */
 async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean>): Promise<void> {
   for (let attempt = 1; attempt <= lastAttempts; attempt++) {
     await drain()

@@ -1,8 +1,8 @@
 /**
- * Signs checkpoints: never one that does not continue what was signed before.
+ * Signs checkpoints, each consistent with all earlier ones.
  *
- * Each is proved consistent with the last one from the tiles of the database, then pinned, then inserted into the database,
- * from where it is served. After a crash in between, the pinned checkpoint and the database are still consistent.
+ * A checkpoint is proved consistent with the last one, then pinned, then inserted into the database, from which it is
+ * served. After a crash in between, pinned checkpoint and database are still consistent.
  */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { type NoteSignature, noteKeyId, parseNote } from 'miniseal-protocol/tlog/signed-note'
@@ -12,24 +12,24 @@ import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Write } from '../store/store.ts'
 import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
 import { signCheckpoint } from './checkpoint.ts'
-import type { LogEvent, LogHealth } from './log-health.ts'
-import { type Assessment, assessLog, type LogPaths, type Proved } from './log-health.ts'
+import type { Assessment, LogEvent, LogHealth, LogPaths, Proved } from './log-health.ts'
+import { assessLog } from './log-health.ts'
 import { startWrites } from './origin.ts'
 
-/** How old a checkpoint gets before it is signed anew, in seconds. */
+/** The age at which a checkpoint is signed again, in seconds. */
 const reissueAge = 600
 
 export interface Publisher {
   /**
-   * Assesses the log and signs what is due. Steps run one after another.
+   * Assesses the log and signs a checkpoint if one is due. Steps run one after another.
    *
    * @param isPrompt signs even if another checkpoint was signed in this second
    */
   step(isPrompt?: boolean): Promise<void>
   health(): LogHealth
-  /** The largest size that this process knows to be signed. */
+  /** The largest signed size, as far as this process has read. */
   signed(): { readonly log: number; readonly size: number } | undefined
-  /** As of the last step, consistent with each other. */
+  /** As of the last step. */
   names(): LogNames
 }
 
@@ -38,12 +38,11 @@ interface Memory {
   health: LogHealth
   names: LogNames & { readonly log: number | undefined }
   signed: { readonly log: number; readonly size: number } | undefined
-  /** The checkpoint whose reissue was requested from a process with a pinned checkpoint. */
-  asked: { readonly log: number; readonly size: number } | undefined
+  /** The checkpoint whose reissue was requested. */
+  requested: { readonly log: number; readonly size: number } | undefined
   readonly proved: Proved
 }
 
-/** Makes the publisher of one process. */
 export function createPublisher(
   paths: LogPaths,
   now: () => number,
@@ -53,7 +52,7 @@ export function createPublisher(
     health: { kind: 'starting' },
     names: noLog(paths),
     signed: undefined,
-    asked: undefined,
+    requested: undefined,
     proved: { mark: '' },
   }
   const enter = (health: LogHealth): void => {
@@ -71,9 +70,9 @@ export function createPublisher(
     }
     const { state, checkpoint } = assessment
     await recordOtherLogs(paths, memory, assessment)
-    memory.asked = undefined
+    memory.requested = undefined
     const note = signedNote(paths.keyring, state, now())
-    if (isDue(state, checkpoint, now(), isPrompt) || isSignedOtherwise(paths.keyring, checkpoint, note)) {
+    if (isDue(state, checkpoint, now(), isPrompt) || hasOtherKeys(paths.keyring, checkpoint, note)) {
       await publish(paths, state, { last: checkpoint, note, signedAt: now() })
       memory.signed = { log: state.log, size: state.size }
       record({ kind: 'signed', origin: state.origin, size: state.size })
@@ -98,7 +97,7 @@ function noLog({ origin }: LogPaths): Memory['names'] {
   return { log: undefined, origin, ended: [] }
 }
 
-/** Reread only when a new log was started. Origin and list change together: clients cache them for a day. */
+/** Read again only when a new log was started. Clients cache the names for a day. */
 async function namesOf(
   paths: LogPaths,
   known: Memory['names'],
@@ -118,7 +117,7 @@ function nameOf(health: LogHealth): string {
 type Started = Exclude<Assessment, { kind: 'unstarted' }>
 type Sound = Extract<Assessment, { kind: 'sound' }>
 
-/** Starts the first log of a database; of several processes exactly one does. */
+/** Starts the first log of a database; exactly one of several processes succeeds. */
 async function assessStarted(paths: LogPaths, proved: Proved, now: number): Promise<Started> {
   for (;;) {
     const assessment = await assessLog(paths, proved)
@@ -128,7 +127,7 @@ async function assessStarted(paths: LogPaths, proved: Proved, now: number): Prom
   }
 }
 
-/** Pins what other machines have signed or started, so that this machine notices a restore. */
+/** Pins checkpoints and successors of other machines, so that this machine detects a restore. */
 async function recordOtherLogs(
   { store, checkpointPin }: LogPaths,
   memory: Memory,
@@ -144,9 +143,8 @@ async function recordOtherLogs(
 }
 
 /**
- * Without a pinned checkpoint a restored backup cannot be told from the live database. A process that has one can: it is
- * asked to reissue the newest checkpoint. A reissued checkpoint proves that the database matches its pinned checkpoint,
- * because no process signs without one.
+ * A process without a pinned checkpoint cannot detect a restored backup, so it requests a reissue of the newest checkpoint.
+ * Processes sign only if the database matches their pinned checkpoint: a reissued checkpoint proves that, and is pinned.
  */
 async function seekPinnedCheckpoint(
   { store, checkpointPin }: LogPaths,
@@ -154,13 +152,13 @@ async function seekPinnedCheckpoint(
   { state, checkpoint }: Extract<Assessment, { kind: 'refused' }>,
 ): Promise<void> {
   if (state === undefined || checkpoint === undefined) return
-  const { asked } = memory
-  if (asked?.log !== state.log) {
-    memory.asked = { log: state.log, size: checkpoint.size }
-    await store.commit([{ kind: 'request-checkpoint-reissue', ...memory.asked }])
+  const { requested } = memory
+  if (requested?.log !== state.log) {
+    memory.requested = { log: state.log, size: checkpoint.size }
+    await store.commit([{ kind: 'request-checkpoint-reissue', ...memory.requested }])
     return
   }
-  if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await checkpointPin.keep(checkpoint.note)
+  if (checkpoint.size > requested.size || checkpoint.signedAt > 0) await checkpointPin.keep(checkpoint.note)
 }
 
 function isDue(state: LogState, last: CheckpointRecord | undefined, now: number, isPrompt: boolean): boolean {
@@ -169,17 +167,15 @@ function isDue(state: LogState, last: CheckpointRecord | undefined, now: number,
   return last.signedAt + reissueAge <= now
 }
 
-/** Signed with every key that is in use. @throws Error when there is none. */
+/** Signs with every active key. @throws Error if there is none */
 function signedNote(keyring: Keyring, { origin, size, root }: LogState, at: number): string {
   const keys = keyring.published('log', at).filter(({ notBefore }) => notBefore <= at)
-  if (keys.length === 0) throw new Error('there is no log key in use')
+  if (keys.length === 0) throw new Error('no log key is active')
   return signCheckpoint({ origin, size, root }, keys)
 }
 
-/**
- * Keys changed since the last signature. False if an unknown key has signed: another process has newer keys.
- */
-function isSignedOtherwise(keyring: Keyring, last: CheckpointRecord | undefined, note: string): boolean {
+/** Whether keys changed since the last signature. False if an unknown key signed: another process has newer keys. */
+function hasOtherKeys(keyring: Keyring, last: CheckpointRecord | undefined, note: string): boolean {
   if (last === undefined || last.note === note) return false
   const [before, now] = [parseNote(last.note), parseNote(note)]
   const known = keyring.known('log').map(({ publicKey }) => publicKey)
@@ -196,7 +192,7 @@ interface Signing {
   readonly signedAt: number
 }
 
-/** The pinned checkpoint is written first: nothing is published that is not pinned. */
+/** Pins the checkpoint first: every published checkpoint is pinned. */
 async function publish(
   { store, checkpointPin }: LogPaths,
   { log, size }: LogState,
@@ -207,6 +203,6 @@ async function publish(
     last?.size === size
       ? { kind: 'reissue-checkpoint', log, size, signedBefore: last.signedAt, signedAt, note }
       : { kind: 'insert-checkpoint', log, size, signedAt, note }
-  // Refused when another process was first: it has signed the same tree.
+  // Refused if another process was first; it signed the same tree.
   await store.commit([write])
 }

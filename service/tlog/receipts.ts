@@ -1,4 +1,4 @@
-/** Receipts: the log entry of one of a user's own requests, with its proof (protocol, section 12). */
+/** Receipts: the log entry of a user's own request, with its proof (protocol, section 12). */
 
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { FormatError } from 'miniseal-protocol/errors'
@@ -27,7 +27,7 @@ export interface Receipts {
    * The receipt as a reply: 200 with the proof, 202 while no checkpoint covers the entry.
    *
    * @param id the UUID of the entry, or b64u of its leaf hash. Attacker-controlled.
-   * @throws ProblemError `not_found` for an entry that is not the user's own, was pruned, or never existed.
+   * @throws ProblemError `not_found` for an entry of another user, a pruned or an unknown one
    */
   read(id: string, user: string): Promise<ResponseMessage>
 }

@@ -1,4 +1,4 @@
-/** Recovery decisions of an operator: to continue a log under a new origin, or to trust the database. */
+/** Recovery commands of an operator: continue a log under a new origin, or trust the database. */
 import type { Checkpoint } from 'miniseal-protocol/tlog/checkpoint'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { Store } from '../store/store.ts'
@@ -7,25 +7,25 @@ import { assessLog, type LogPaths, refusalTexts } from './log-health.ts'
 import { findFreeOrigin, startWrites } from './origin.ts'
 import { createPublisher } from './publisher.ts'
 
-/** Not possible in the present state; the message is for the operator. */
+/** Not possible in the current state; the message is for the operator. */
 export class RecoveryRefused extends Error {}
 
-/** The new log, and the checkpoint its first entry cites. */
+/** A new log, and the checkpoint that its first entry cites. */
 export interface NextLog {
   readonly log: number
   readonly origin: string
   readonly previous: Checkpoint | undefined
 }
 
-/** Attempts: running services may extend the log at the same time. */
+/** Attempts, because running services may extend the log at the same time. */
 const attempts = 50
 
 /**
- * Starts the next log. A healthy log first gets a checkpoint over all its entries; of an unhealthy one the largest known
- * checkpoint is cited. Running services continue with the new log.
+ * Starts the next log. A healthy log first gets a checkpoint over all its entries; of an unhealthy one, the largest known
+ * checkpoint is cited. Running services switch to the new log.
  *
  * @param base the new origin, or its prefix if it is taken
- * @throws RecoveryRefused while other processes keep extending the log.
+ * @throws RecoveryRefused while other processes extend the log
  */
 export async function startNextLog(paths: LogPaths, base: string, now: number): Promise<NextLog> {
   const { store, checkpointPin, macs } = paths
@@ -35,17 +35,17 @@ export async function startNextLog(paths: LogPaths, base: string, now: number): 
     const previous = await findLastSigned(paths, ended, state?.log)
     const origin = await findFreeOrigin(base, (candidate) => isTaken(store, checkpointPin, candidate))
     const log = state === undefined ? 0 : state.log + 1
-    const hold = state === undefined ? [] : [{ kind: 'lock-log-state' as const, ...state }]
+    const lock = state === undefined ? [] : [{ kind: 'lock-log-state' as const, ...state }]
     const writes = startWrites({ log, origin, previous, now, macs })
-    if ((await store.commit([...hold, ...writes])).kind === 'committed') {
+    if ((await store.commit([...lock, ...writes])).kind === 'committed') {
       await checkpointPin.close(ended, origin)
       return { log, origin, previous }
     }
   }
-  throw new RecoveryRefused('services keep writing to the log: stop them, and start the new origin then')
+  throw new RecoveryRefused('running services keep extending the log: stop them and retry')
 }
 
-/** The final state of the old log, fully signed if it is healthy. */
+/** The final state of the old log; a healthy log is completely signed. */
 async function closeOff(paths: LogPaths, now: number) {
   const state = await paths.store.findLogState()
   if (state === undefined) return undefined
@@ -69,14 +69,14 @@ async function findLastSigned(
   origin: string,
   log: number | undefined,
 ): Promise<Checkpoint | undefined> {
-  const pinnedCheckpoint = await findLocked(checkpointPin, origin)
+  const pinnedCheckpoint = await findPinned(checkpointPin, origin)
   const stored = log === undefined ? undefined : await store.findLatestCheckpoint(log)
   if (stored === undefined || (pinnedCheckpoint !== undefined && pinnedCheckpoint.size >= stored.size))
     return pinnedCheckpoint
   return parseCheckpointNote(stored.note).checkpoint
 }
 
-async function findLocked(
+async function findPinned(
   checkpointPin: CheckpointPin,
   origin: string,
 ): Promise<PinnedCheckpoint | undefined> {
@@ -104,16 +104,16 @@ async function isTaken(store: Store, checkpointPin: CheckpointPin, origin: strin
  * Pins the newest checkpoint of the database: the operator asserts that it was not restored from a backup.
  *
  * @returns the pinned checkpoint
- * @throws RecoveryRefused unless the pinned checkpoint is all that is missing.
+ * @throws RecoveryRefused unless the pinned checkpoint is missing and everything else is sound
  */
 export async function trustDatabase(paths: LogPaths): Promise<Checkpoint> {
   const assessment = await assessLog(paths)
   if (assessment.kind !== 'refused') {
-    throw new RecoveryRefused('nothing is missing here: the log goes on, or has not been started')
+    throw new RecoveryRefused('not needed: the log is open or not started')
   }
   const { refusal, checkpoint } = assessment
   if (refusal !== 'pinned-checkpoint-missing' || checkpoint === undefined) {
-    throw new RecoveryRefused(`${refusalTexts[refusal]}: start a new origin instead`)
+    throw new RecoveryRefused(`${refusalTexts[refusal]}: run miniseal audit new-origin instead`)
   }
   await paths.checkpointPin.keep(checkpoint.note)
   return parseCheckpointNote(checkpoint.note).checkpoint

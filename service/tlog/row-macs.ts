@@ -1,8 +1,6 @@
 /**
- * Row MACs: they authenticate rows of the log's tables that no checkpoint covers yet.
- *
- * Between the commit of an entry and its first checkpoint no signature covers it. Without MACs an attacker with write access
- * to the database could add entries and have the service sign them.
+ * Row MACs authenticate rows of the log that no checkpoint covers yet. Without them, an attacker with write access to the
+ * database could add entries and the service would sign them.
  */
 import { createHmac } from 'node:crypto'
 import { equalBytes } from 'miniseal-protocol/bytes'
@@ -12,7 +10,7 @@ import type { Grow } from '../store/tlog-sequence.ts'
 import type { LogState } from '../store/tlog-tree.ts'
 import { growTree, TreeDamaged } from './tree.ts'
 
-/** Computes MACs of 32 bytes. */
+/** MACs of 32 bytes. */
 export interface RowMacs {
   /** Of a pending entry, by its leaf hash. */
   ofEntry(hash: Uint8Array): Uint8Array
@@ -20,7 +18,7 @@ export interface RowMacs {
   ofState(state: Omit<LogState, 'mac'>): Uint8Array
 }
 
-/** Derived from the lookup key, which every process has and which never changes. */
+/** Derived from the lookup key, which is the same in every process and never changes. */
 export function createRowMacs(lookupKey: Uint8Array): RowMacs {
   const key = createHmac('sha256', lookupKey).update('audit/log-seal').digest()
   const mac = (what: string, bytes: Uint8Array): Uint8Array =>
@@ -31,7 +29,7 @@ export function createRowMacs(lookupKey: Uint8Array): RowMacs {
   }
 }
 
-/** Whether the service has written this state. */
+/** Whether the service wrote this state. */
 export function isAuthentic(macs: RowMacs, state: LogState): boolean {
   return state.mac !== null && equalBytes(state.mac, macs.ofState(state))
 }
@@ -39,7 +37,7 @@ export function isAuthentic(macs: RowMacs, state: LogState): boolean {
 /**
  * Extends an authenticated tree, and authenticates the result.
  *
- * @throws TreeDamaged as {@link growTree}, and where a seal is missing or wrong
+ * @throws TreeDamaged as {@link growTree}, and if a MAC is missing or invalid
  */
 export function growAuthenticated(macs: RowMacs): Grow {
   return (batch) => {
@@ -54,10 +52,10 @@ export function growAuthenticated(macs: RowMacs): Grow {
 }
 
 /**
- * Whether the service, or one of its commands, has appended this entry.
+ * Whether the service, or one of its commands, appended this entry.
  *
- * A command that ends sessions or devices may have no master key, and so no MAC. Its entry claims nothing that write access
- * to the database would not allow anyway.
+ * A command that ends sessions or devices may have no master key, so its entry may have no MAC. Such an entry only records
+ * what write access to the database allows anyway.
  */
 export function isWrittenByService(
   macs: RowMacs,

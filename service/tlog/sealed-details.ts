@@ -13,11 +13,11 @@ import { randomBytes } from '../keys/sodium-primitives.ts'
 import type { PendingEntry } from '../store/tlog-entries.ts'
 import type { FindSubjectKey } from './subject-keys.ts'
 
-/** One disclosed group: salt and value give the commitment. */
+/** The opening of a commitment. */
 export interface OpenedGroup {
   /** 32 bytes. */
   readonly salt: Uint8Array
-  /** A flat JSON object (RFC 8785), as it was committed to. */
+  /** A flat JSON object (RFC 8785). */
   readonly value: string
 }
 
@@ -28,7 +28,7 @@ const nonceLength = 24
 const tagLength = 16
 const saltLength = 32
 
-/** The platform's decoder, for speed: whole logs are read through it. */
+/** The decoder of the platform, for speed: whole logs are read through it. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The commitment to a group, 32 bytes. */
@@ -39,7 +39,7 @@ export function commitmentOf(label: string, { salt, value }: OpenedGroup): Uint8
   return digest
 }
 
-/** @param id 16 bytes; associated data, so a detail moved to another entry does not open */
+/** @param id 16 bytes; associated data, so that a detail moved to another entry does not open */
 export function sealDetail(groups: OpenedGroups, id: Uint8Array, key: Uint8Array): Uint8Array {
   const written = [...groups].map(([label, { salt, value }]) => [
     label,
@@ -48,7 +48,7 @@ export function sealDetail(groups: OpenedGroups, id: Uint8Array, key: Uint8Array
   return sealText(JSON.stringify({ groups: Object.fromEntries(written) }), id, key)
 }
 
-/** Seals a text in the same way. */
+/** Seals a text as {@link sealDetail} does. */
 export function sealText(text: string, id: Uint8Array, key: Uint8Array): Uint8Array {
   const plain = Buffer.from(text)
   const nonce = randomBytes(nonceLength)
@@ -57,7 +57,7 @@ export function sealText(text: string, id: Uint8Array, key: Uint8Array): Uint8Ar
   return new Uint8Array(Buffer.concat([nonce, sealed]))
 }
 
-/** @throws Error when the bytes were not sealed with this key for this leaf, or hold no groups. */
+/** @throws Error unless the bytes are groups, sealed with this key for this id */
 export function openDetail(detail: Uint8Array, id: Uint8Array, key: Uint8Array): OpenedGroups {
   return readGroups(JSON.parse(openText(detail, id, key)))
 }
@@ -71,7 +71,7 @@ export async function openGroups(
   return detail === null || key === undefined ? new Map() : openDetail(detail, id, key)
 }
 
-/** @throws Error when the bytes were not sealed with this key for this id. */
+/** @throws Error unless the bytes were sealed with this key for this id */
 export function openText(detail: Uint8Array, id: Uint8Array, key: Uint8Array): string {
   const plain = Buffer.allocUnsafe(Math.max(0, detail.length - nonceLength - tagLength))
   const [nonce, sealed] = [detail.subarray(0, nonceLength), detail.subarray(nonceLength)]
@@ -80,15 +80,15 @@ export function openText(detail: Uint8Array, id: Uint8Array, key: Uint8Array): s
 }
 
 function readGroups(value: unknown): OpenedGroups {
-  if (!isRecord(value) || !isRecord(value.groups)) throw new Error('a detail without groups')
+  if (!isRecord(value) || !isRecord(value.groups)) throw new Error('the detail has no groups')
   return new Map(
     Object.entries(value.groups).map(([label, group]) => {
       if (!isRecord(group) || typeof group.salt !== 'string' || typeof group.value !== 'string') {
-        throw new Error('a group without salt and value')
+        throw new Error('a group has no salt or value')
       }
       const salt = Buffer.from(group.salt, 'base64')
       if (salt.length !== saltLength || salt.toString('base64') !== group.salt) {
-        throw new Error('a salt of another form')
+        throw new Error('a salt is malformed')
       }
       return [label, { salt, value: group.value }]
     }),

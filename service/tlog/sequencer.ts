@@ -1,9 +1,9 @@
 /**
  * The sequencer: assigns indexes to pending entries while the log is open.
  *
- * Every process runs one; the store admits one at a time, so any of them may sequence the entries of another.
+ * Every process runs one. The store admits one at a time, which sequences the entries of all processes.
  */
-import { maxSequenced, type SequenceBatch, type SequenceResult } from '../store/tlog-sequence.ts'
+import { maxSequenced, type SequenceBatch } from '../store/tlog-sequence.ts'
 import type { LogEvent, LogPaths } from './log-health.ts'
 import type { Publisher } from './publisher.ts'
 import { growAuthenticated } from './row-macs.ts'
@@ -12,40 +12,45 @@ import { TreeDamaged } from './tree.ts'
 export interface Sequencer {
   /** Sequences all pending entries, batch by batch. @throws StoreUnavailable; TreeDamaged */
   drain(): Promise<void>
-  /** The tree was found to be damaged, and has not been grown since. */
+  /** Whether the last attempt found the tree damaged. */
   isDamaged(): boolean
 }
 
 /** The tree is smaller than the signed one: the database was restored while the service ran. */
 class TreeBehind extends Error {}
 
-/** Makes the sequencer of one process. */
 export function createSequencer(
   { store, macs }: Pick<LogPaths, 'store' | 'macs'>,
   publisher: Publisher,
   record: (event: LogEvent) => void,
 ): Sequencer {
   let isDamaged = false
-  const growOwn = growAuthenticated(macs)
+  const growTree = growAuthenticated(macs)
   const grow = (batch: SequenceBatch) => {
     assertNotBehind(publisher, batch)
-    return growOwn(batch)
+    return growTree(batch)
+  }
+  /** @returns whether more entries may be pending */
+  const sequenceBatch = async (): Promise<boolean> => {
+    const startedAt = performance.now()
+    const result = await store.sequence(grow, maxSequenced)
+    isDamaged = result.kind === 'refused' && result.cause instanceof TreeDamaged
+    if (result.kind === 'refused') {
+      if (!(result.cause instanceof TreeBehind)) throw result.cause
+      // Reported by the publisher.
+      await publisher.step()
+    }
+    if (result.kind !== 'sequenced') return false
+    const durationMs = performance.now() - startedAt
+    record({ kind: 'sequenced', leaves: result.leaves, size: result.state.size, durationMs })
+    return result.leaves === maxSequenced
   }
   return {
     async drain() {
       while (publisher.health().kind === 'open') {
-        if (!(await store.hasPending())) {
-          isDamaged = false
-          return
-        }
-        const startedAt = performance.now()
-        const result = await store.sequence(grow, maxSequenced)
-        isDamaged = result.kind === 'refused' && result.cause instanceof TreeDamaged
-        if (result.kind === 'refused') return await explain(publisher, result)
-        if (result.kind !== 'sequenced') return
-        const durationMs = performance.now() - startedAt
-        record({ kind: 'sequenced', leaves: result.leaves, size: result.state.size, durationMs })
-        if (result.leaves < maxSequenced) return
+        const hasPending = await store.hasPending()
+        if (!hasPending) isDamaged = false
+        if (!hasPending || !(await sequenceBatch())) return
       }
     },
     isDamaged: () => isDamaged,
@@ -54,11 +59,6 @@ export function createSequencer(
 
 function assertNotBehind(publisher: Publisher, { state }: SequenceBatch): void {
   const signed = publisher.signed()
-  if (signed?.log === state.log && signed.size > state.size) throw new TreeBehind('the tree is behind')
-}
-
-/** The publisher reports a tree that is behind. */
-async function explain(publisher: Publisher, { cause }: Extract<SequenceResult, { kind: 'refused' }>) {
-  if (!(cause instanceof TreeBehind)) throw cause
-  await publisher.step()
+  if (signed?.log === state.log && signed.size > state.size)
+    throw new TreeBehind('the tree is behind its checkpoint')
 }

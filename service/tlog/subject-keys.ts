@@ -1,4 +1,4 @@
-/** Subject keys: one for each user, wrapped by the master key. Sealed details cannot be opened without them. */
+/** Subject keys: one for each user, wrapped with the master key. They seal and open details. */
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { equalBytes } from 'miniseal-protocol/bytes'
@@ -7,16 +7,16 @@ import { secretContext } from '../keys/wrapping.ts'
 import { type Store, StoreUnavailable } from '../store/store.ts'
 import { subjectIndexLength } from './blind-index.ts'
 
-/** The subject of entries without a user: system events, refusals of strangers. */
+/** The subject of entries without a user: system events, refusals before authentication. */
 export const serviceSubjectIndex: Uint8Array = new Uint8Array(subjectIndexLength)
 
-/** Finds keys of 32 bytes. `undefined`: there is none, or no more. @throws Error for one that does not open. */
+/** Finds a key of 32 bytes; `undefined` if none exists or it was shredded. @throws Error if it cannot be unwrapped */
 export type FindSubjectKey = (userBlindIndex: Uint8Array | null) => Promise<Uint8Array | undefined>
 
 /** Cached keys. */
 const maxEntries = 4_096
 
-/** With an unbounded lifetime cache: for commands, not for services. */
+/** For commands: cached keys do not expire. */
 export function createSubjectKeyFinder(
   store: Pick<Store, 'findSubjectKey'>,
   wrapper: SecretWrapper,
@@ -33,9 +33,9 @@ export function createSubjectKeyFinder(
   }
 }
 
-/** A subject key, with the row that is locked while entries sealed with it are committed. */
+/** A subject key; its row is locked while entries that it seals are committed. */
 export interface SubjectKey {
-  /** `null`: the service's own key, which is never shredded. */
+  /** `null`: the key of the service, which is never shredded. */
   readonly subjectIndex: Uint8Array | null
   /** 32 bytes. Secret. */
   readonly key: Uint8Array
@@ -46,14 +46,14 @@ export interface SubjectKey {
 export interface SubjectKeys {
   /** Finds or creates the key. @throws StoreUnavailable */
   of(userBlindIndex: Uint8Array | null): Promise<SubjectKey>
-  /** `undefined`: none, or shredded. The cache may be stale: see `lock-subject-key`. */
+  /** `undefined` if none exists or it was shredded. May be stale: see `lock-subject-key`. */
   find(userBlindIndex: Uint8Array | null): Promise<SubjectKey | undefined>
   /** Drops the key from the cache. */
   drop(userBlindIndex: Uint8Array | null): void
 }
 
-/** A shredded key leaves the cache of every process after so many milliseconds. */
-const keptFor = 300_000
+/** Milliseconds after which a shredded key has left the cache of every process. */
+const cacheLifetime = 300_000
 const keyLength = 32
 
 /** @param now UNIX seconds */
@@ -62,7 +62,7 @@ export function createSubjectKeys(
   wrapper: SecretWrapper,
   now: () => number,
 ): SubjectKeys {
-  const cache = new LRUCache<string, SubjectKey>({ max: maxEntries, ttl: keptFor })
+  const cache = new LRUCache<string, SubjectKey>({ max: maxEntries, ttl: cacheLifetime })
   const read = async (subjectIndex: Uint8Array): Promise<SubjectKey | undefined> => {
     const record = await store.findSubjectKey(subjectIndex)
     if (record === undefined) return undefined
@@ -86,12 +86,12 @@ export function createSubjectKeys(
       if (known !== undefined) return known
       const subjectIndex = userBlindIndex ?? serviceSubjectIndex
       const keyWrapped = wrapper.wrap(new Uint8Array(randomBytes(keyLength)), contextOf(subjectIndex))
-      // Refused if another process was first: its key is read.
+      // Refused if another process was first; then its key is read.
       await store.commit([{ kind: 'insert-subject-key', subjectIndex, keyWrapped, createdAt: now() }])
-      const made = await read(subjectIndex)
-      if (made === undefined)
-        throw new StoreUnavailable(new Error('a subject key was destroyed while it was made'))
-      return made
+      const created = await read(subjectIndex)
+      if (created === undefined)
+        throw new StoreUnavailable(new Error('the subject key was shredded while it was created'))
+      return created
     },
     drop: (userBlindIndex) => {
       cache.delete(nameOf(userBlindIndex ?? serviceSubjectIndex))

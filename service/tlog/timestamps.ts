@@ -15,13 +15,13 @@ import {
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { encodeUtf8 } from 'miniseal-protocol/text'
 import { parseNote } from 'miniseal-protocol/tlog/signed-note'
-import { Agent, request } from 'undici'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Store } from '../store/store.ts'
+import { boundedFetch } from './bounded-fetch.ts'
 import { startLoop } from './loop.ts'
 import type { LogReader } from './reader.ts'
 
-/** Seconds from one token to the next. */
+/** Seconds between tokens. */
 const stampPeriod = 86_400
 
 /** Milliseconds between two polls, and after a failure. */
@@ -30,13 +30,13 @@ const pollPeriod = 300_000
 export interface TimestampingOptions {
   readonly store: Store
   readonly reader: LogReader
-  /** Of the authority; `undefined`: none is asked. */
+  /** Of the authority; `undefined`: none. */
   readonly timestampUrl: string | undefined
   /** UNIX seconds. */
   readonly now: () => number
   /** Milliseconds between two runs. */
   readonly pause: number
-  /** It is tried again. */
+  /** Called after each failed attempt; retried after the poll period. */
   readonly onFailure: (error: unknown) => void
 }
 
@@ -52,7 +52,7 @@ export function startTimestamping(options: TimestampingOptions): Timestamping {
   if (url === undefined) return { notify: () => {}, stop: async () => {} }
   let failedAt = Number.NEGATIVE_INFINITY
   const work = async (): Promise<void> => {
-    // Checkpoints come each second; a failing authority is not asked for each of them.
+    // Checkpoints are signed each second; a failing authority gets one request in each poll period.
     if (performance.now() < failedAt + pollPeriod) return
     try {
       await stampWhenDue(options, url, now())
@@ -64,7 +64,7 @@ export function startTimestamping(options: TimestampingOptions): Timestamping {
   return startLoop(work, { pause, period: pollPeriod })
 }
 
-/** The token is over the text of the note. Of several processes the first one's token is stored. */
+/** The token covers the text of the note. If several processes request one, the first token is stored. */
 async function stampWhenDue({ store, reader }: TimestampingOptions, url: string, now: number): Promise<void> {
   const last = await store.findLastTimestamped()
   if (last !== undefined && last + stampPeriod > now) return
@@ -75,23 +75,23 @@ async function stampWhenDue({ store, reader }: TimestampingOptions, url: string,
   await store.commit([{ kind: 'set-timestamp', log, size, token }])
 }
 
-// The token is stored as received. Its digest and nonce are checked here; its signature is checked by whoever trusts the
+// The token is stored as received. Digest and nonce are checked here. The signature is not: verifiers check it with the
 // authority's certificate (`openssl ts -verify`).
 
 const sha256Oid = '2.16.840.1.101.3.4.2.1'
 const digestLength = 32
 const nonceLength = 16
 /** Milliseconds for the whole exchange. */
-const usualDeadline = 10_000
+const defaultDeadline = 10_000
 /** Bytes; a token with its certificates has a few thousand. */
-const maxAnswerLength = 65_536
+const maxLength = 65_536
 
-/** No timestamp was obtained; the message is short and safe to store. */
+/** No timestamp was obtained. The message is short and safe to store. */
 export class TimestampFailed extends Error {
   override readonly name = 'TimestampFailed'
 }
 
-/** TimeStampResp whose token stays the bytes that came: a signature is over those. */
+/** TimeStampResp with the token as received bytes, which the signature covers. */
 class Answer {
   status = new PKIStatusInfo()
   token?: ArrayBuffer
@@ -101,87 +101,74 @@ AsnProp({ type: PKIStatusInfo })(Answer.prototype, 'status')
 AsnProp({ type: AsnPropTypes.Any, optional: true })(Answer.prototype, 'token')
 
 /**
- * Has an authority timestamp a digest.
+ * Requests a timestamp of a digest from an authority.
  *
  * @param url of the authority, http or https
  * @param digest SHA-256, 32 bytes: of a checkpoint's note text
  * @param deadline milliseconds for the whole exchange
  * @returns the token, DER.
- * @throws TimestampFailed when there is no answer in time, or one that is not a timestamp of this digest for this request.
+ * @throws TimestampFailed without a response in time that is a timestamp of this digest for this request
  */
 export async function requestTimestamp(
   url: string,
   digest: Uint8Array,
-  deadline = usualDeadline,
+  deadline = defaultDeadline,
 ): Promise<Uint8Array> {
   if (digest.length !== digestLength) throw new TypeError('a SHA-256 digest has 32 bytes')
   const nonce = positiveInteger()
   const answer = parse(await post(url, encodeRequest(digest, nonce), deadline), Answer)
   const { status } = answer.status
   if (status !== PKIStatus.granted && status !== PKIStatus.grantedWithMods)
-    throw new TimestampFailed(`the authority refuses: status ${Number(status)}`)
-  if (answer.token === undefined) throw new TimestampFailed('the answer holds no token')
+    throw new TimestampFailed(`the authority refused: status ${Number(status)}`)
+  if (answer.token === undefined) throw new TimestampFailed('the response contains no token')
   const token = new Uint8Array(answer.token)
   const { nonce: answered } = readToken(token, digest)
   if (answered === undefined || !equalBytes(new Uint8Array(answered), nonce))
-    throw new TimestampFailed('the token answers another request')
+    throw new TimestampFailed('the token is for another request')
   return token
 }
 
 /**
- * When a token says that a digest existed: UNIX seconds. Whether the authority signed that is not checked.
+ * The time that a token states, in UNIX seconds. The signature of the authority is not verified.
  *
  * @param token attacker-controlled
- * @throws TimestampFailed when it is no token, or one of another digest.
+ * @throws TimestampFailed for anything but a token of this digest
  */
 export function timestampTime(token: Uint8Array, digest: Uint8Array): number {
   return Math.floor(readToken(token, digest).genTime.getTime() / 1000)
 }
 
-function encodeRequest(digest: Uint8Array, nonce: Uint8Array): Uint8Array {
+function encodeRequest(digest: Uint8Array, nonce: Uint8Array): Uint8Array<ArrayBuffer> {
   const messageImprint = new MessageImprint({ hashedMessage: new OctetString(digest) })
   messageImprint.hashAlgorithm.algorithm = sha256Oid
   const version = TimeStampReqVersion.v1
-  // With the certificate, the token can be checked when the authority is long gone.
+  // With the certificate, the token can be verified after the authority has closed.
   const query = new TimeStampReq({ version, messageImprint, nonce: bufferOf(nonce), certReq: true })
   return new Uint8Array(AsnConvert.serialize(query))
 }
 
-/** An INTEGER of 16 bytes in its one DER encoding: not negative, no zero byte in front. */
+/** A positive INTEGER of 16 bytes without a leading zero byte: its DER encoding is unique. */
 function positiveInteger(): Uint8Array {
   const bytes = new Uint8Array(randomBytes(nonceLength))
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40
   return bytes
 }
 
-async function post(url: string, body: Uint8Array, deadline: number): Promise<Uint8Array> {
-  const agent = new Agent({
-    connections: 1,
-    maxResponseSize: maxAnswerLength,
-    connect: { timeout: deadline },
-  })
-  try {
-    const response = await request(url, {
+async function post(url: string, body: Uint8Array<ArrayBuffer>, deadline: number): Promise<Uint8Array> {
+  const { status, type, bytes } = await boundedFetch(
+    url,
+    {
       method: 'POST',
       headers: { 'content-type': 'application/timestamp-query', accept: 'application/timestamp-reply' },
       body,
-      dispatcher: agent,
-      signal: AbortSignal.timeout(deadline),
-    })
-    const bytes = new Uint8Array(await response.body.arrayBuffer())
-    const type = String(response.headers['content-type'] ?? '')
-      .split(';')[0]
-      ?.trim()
-    if (response.statusCode !== 200 || type !== 'application/timestamp-reply')
-      throw new TimestampFailed(`no timestamp in an answer of status ${response.statusCode}`)
-    return bytes
-  } catch (error) {
-    if (error instanceof TimestampFailed) throw error
-    const isLate = error instanceof Error && error.name === 'TimeoutError'
-    throw new TimestampFailed(isLate ? 'no answer in time' : 'no answer')
-  } finally {
-    await agent.destroy()
-  }
+      deadline,
+      maxLength,
+    },
+    (reason) => new TimestampFailed(reason),
+  )
+  if (status !== 200 || type !== 'application/timestamp-reply')
+    throw new TimestampFailed(`no timestamp in a response with status ${status}`)
+  return bytes
 }
 
 function readToken(token: Uint8Array, digest: Uint8Array): TSTInfo {
@@ -190,7 +177,7 @@ function readToken(token: Uint8Array, digest: Uint8Array): TSTInfo {
   const { encapContentInfo } = parse(new Uint8Array(content.content), SignedData)
   const info = encapContentInfo.eContent?.single
   if (encapContentInfo.eContentType !== id_ct_tstInfo || info === undefined)
-    throw new TimestampFailed('the token is no timestamp')
+    throw new TimestampFailed('the token is not a timestamp')
   const stated = parse(new Uint8Array(info.buffer), TSTInfo)
   const { hashAlgorithm, hashedMessage } = stated.messageImprint
   if (hashAlgorithm.algorithm !== sha256Oid || !equalBytes(new Uint8Array(hashedMessage.buffer), digest))
@@ -202,7 +189,7 @@ function parse<T>(bytes: Uint8Array, type: new () => T): T {
   try {
     return AsnConvert.parse(bytes, type)
   } catch {
-    throw new TimestampFailed('the answer is not what RFC 3161 says')
+    throw new TimestampFailed('the response does not conform to RFC 3161')
   }
 }
 

@@ -1,7 +1,8 @@
 /**
- * Requests cosignatures from witnesses. They see size, root and proof, never an entry.
+ * Requests cosignatures from witnesses. They receive size, root and proof, but no entries.
  *
- * Each witness has its own loop: one request at a time, with back-off after failures. Nothing waits for a witness.
+ * Each witness has its own loop: one request at a time, with back-off after failures. Entries and checkpoints do not wait
+ * for witnesses.
  */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { FormatError, LogError } from 'miniseal-protocol/errors'
@@ -18,10 +19,11 @@ import type { PolicyWitness } from 'miniseal-protocol/tlog/tlog-policy'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Store } from '../store/store.ts'
 import type { CheckpointRecord, WitnessRecord } from '../store/tlog-tree.ts'
+import { boundedFetch } from './bounded-fetch.ts'
 import { type Loop, startLoop } from './loop.ts'
 import type { LogReader } from './reader.ts'
 
-/** A witness with an address. */
+/** A witness with a URL. */
 export type WitnessTarget = PolicyWitness & { readonly url: string }
 
 /** Milliseconds between polls for checkpoints of other processes. */
@@ -29,7 +31,7 @@ const pollPeriod = 30_000
 /** Milliseconds of the longest back-off. */
 const maxBackoff = 300_000
 
-/** Attempts to store a cosignature while others store theirs. */
+/** Attempts to store a cosignature while other processes store theirs. */
 const swapAttempts = 20
 
 export interface Witnessing {
@@ -46,7 +48,7 @@ export interface WitnessingOptions {
   readonly now: () => number
   /** Milliseconds between two requests to a witness, and of its first back-off, which doubles with each failure. */
   readonly period: number
-  /** For failures that are not the witness's. */
+  /** Called for failures that the witness did not cause. */
   readonly onFailure: (error: unknown) => void
 }
 
@@ -69,8 +71,8 @@ function loopFor(options: WitnessingOptions, witness: WitnessTarget): Loop {
   const work = async (): Promise<void> => {
     if (performance.now() < notBefore) return
     try {
-      const isWell = await requestCosignature(options, witness)
-      backoff = isWell ? 0 : Math.min(maxBackoff, Math.max(options.period, backoff * 2))
+      const isOk = await requestCosignature(options, witness)
+      backoff = isOk ? 0 : Math.min(maxBackoff, Math.max(options.period, backoff * 2))
       notBefore = performance.now() + backoff
     } catch (error) {
       options.onFailure(error)
@@ -89,7 +91,7 @@ async function requestCosignature(options: WitnessingOptions, witness: WitnessTa
   const record = { name: witness.name, log: checkpoint.log, triedAt: now() }
   try {
     const line = await cosignatureOf(reader, witness, checkpoint, before?.size ?? 0)
-    await keepCosignature(store, checkpoint, line)
+    await storeCosignature(store, checkpoint, line)
     const done = { ...record, size: checkpoint.size, cosignedAt: now(), failure: null }
     await store.commit([{ kind: 'upsert-witness', witness: done }])
     return true
@@ -121,10 +123,11 @@ async function cosignatureOf(
     })
   let answer = await send(Math.min(seen, size))
   if (answer.kind === 'conflict') {
-    if (answer.size > size) throw new WitnessFailed(`it has seen a larger log, of ${answer.size} leaves`)
+    if (answer.size > size)
+      throw new WitnessFailed(`the witness has a larger checkpoint, of size ${answer.size}`)
     answer = await send(answer.size)
   }
-  if (answer.kind === 'conflict') throw new WitnessFailed('it contradicts itself')
+  if (answer.kind === 'conflict') throw new WitnessFailed('the witness reported two different latest sizes')
   return verifiedLine(witness, note, answer.lines)
 }
 
@@ -135,19 +138,19 @@ function verifiedLine({ key }: WitnessTarget, note: string, lines: string): stri
     const [own] = knownSignatures({ text: parseNote(note).text, signatures }, [
       noteVerifier(sodiumPrimitives, key),
     ])
-    if (own === undefined) throw new WitnessFailed('the answer has no cosignature of its key')
+    if (own === undefined) throw new WitnessFailed('the response has no cosignature of the witness key')
     cosignatureTime(own.signature)
     return encodeSignatureLine(own)
   } catch (error) {
     if (error instanceof FormatError || error instanceof LogError) {
-      throw new WitnessFailed('the answer has no right cosignature')
+      throw new WitnessFailed('the response has no valid cosignature')
     }
     throw error
   }
 }
 
 /** Replaces the witness's older line, by compare-and-swap. */
-async function keepCosignature(store: Store, { log, size }: CheckpointRecord, line: string): Promise<void> {
+async function storeCosignature(store: Store, { log, size }: CheckpointRecord, line: string): Promise<void> {
   const [own] = parseSignatureLines(line)
   for (let attempt = 1; attempt <= swapAttempts; attempt++) {
     const from = (await store.findCheckpoint(log, size))?.cosignatures ?? ''
@@ -161,20 +164,20 @@ async function keepCosignature(store: Store, { log, size }: CheckpointRecord, li
 
 // The client of `add-checkpoint` (C2SP tlog-witness).
 
-/** The request: the checkpoint, and the proof that it continues the latest one the witness has seen. */
-export interface WitnessRequest {
-  /** The size of that one; 0 for a witness that knows nothing of the log. */
+/** A checkpoint, and the proof that it extends the latest one of the witness. */
+interface WitnessRequest {
+  /** The size of the witness's latest checkpoint; 0 if it has none of this log. */
   readonly old: number
-  /** From `old` to the checkpoint's size; at most 63 hashes. */
+  /** From `old` to the size of the checkpoint; at most 63 hashes. */
   readonly proof: readonly Uint8Array[]
   /** The signed note. */
   readonly note: string
 }
 
-export type WitnessAnswer =
+type WitnessAnswer =
   /** Signature lines, not verified. */
   | { readonly kind: 'cosigned'; readonly lines: string }
-  /** The witness saw this size last, and not `old`. */
+  /** The size of the witness's latest checkpoint, which is not `old`. */
   | { readonly kind: 'conflict'; readonly size: number }
 
 /** A witness failed; the message is short and safe to store. */
@@ -183,22 +186,33 @@ class WitnessFailed extends Error {
 }
 
 /** Milliseconds for the whole exchange. */
-const timeout = 10_000
-/** Bytes of an answer: a few lines are expected. */
-const maxAnswerLength = 65_536
+const deadline = 10_000
+/** Bytes of a response; a few lines are expected. */
+const maxLength = 65_536
 
 /**
- * Sends the request. Everything that comes back is attacker-controlled.
+ * Sends the request. The response is attacker-controlled.
  *
  * @param url the witness's submission prefix
- * @throws WitnessFailed when there is no answer in time, or one that the protocol does not have.
+ * @throws WitnessFailed without a response that conforms to the protocol
  */
 export async function requestWitnessCosignature(
   url: string,
   { old, proof, note }: WitnessRequest,
 ): Promise<WitnessAnswer> {
   const lines = [`old ${old}`, ...proof.map(encodeBase64), '', note]
-  const { status, type, text } = await post(`${url.replace(/\/+$/, '')}/add-checkpoint`, lines.join('\n'))
+  const { status, type, bytes } = await boundedFetch(
+    `${url.replace(/\/+$/, '')}/add-checkpoint`,
+    {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain; charset=utf-8' },
+      body: lines.join('\n'),
+      deadline,
+      maxLength,
+    },
+    (reason) => new WitnessFailed(reason),
+  )
+  const text = Buffer.from(bytes).toString('utf8')
   if (status === 200) return { kind: 'cosigned', lines: text }
   if (status !== 409 || type !== 'text/x.tlog.size') throw new WitnessFailed(`status ${status}`)
   try {
@@ -206,40 +220,4 @@ export async function requestWitnessCosignature(
   } catch {
     throw new WitnessFailed('status 409 without a size')
   }
-}
-
-interface Answered {
-  readonly status: number
-  readonly type: string
-  readonly text: string
-}
-
-async function post(url: string, body: string): Promise<Answered> {
-  try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'text/plain; charset=utf-8' },
-      body,
-      redirect: 'error',
-      signal: AbortSignal.timeout(timeout),
-    })
-    const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? ''
-    return { status: response.status, type, text: await readBounded(response) }
-  } catch (error) {
-    if (error instanceof WitnessFailed) throw error
-    throw new WitnessFailed(
-      error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : 'no answer',
-    )
-  }
-}
-
-async function readBounded(response: Response): Promise<string> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of response.body ?? []) {
-    length += part.length
-    if (length > maxAnswerLength) throw new WitnessFailed('the answer is too long')
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
 }

@@ -1,5 +1,6 @@
 /**
- * The key of a witness: a file readable by its owner only, created once. Format: note signer key, `PRIVATE+KEY+<name>+<hex of key id>+<base64 of type ‖ seed>`.
+ * The key of a witness: a file with mode 0600, created once. Format: note signer key,
+ * `PRIVATE+KEY+<name>+<hex of key id>+<base64 of type ‖ seed>`.
  */
 import { randomBytes } from 'node:crypto'
 import {
@@ -23,7 +24,7 @@ import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 
 const seedLength = 32
 
-/** The key cannot be used, for a reason that the operator can fix. */
+/** The key cannot be used; the message is for the operator. */
 export class WitnessKeyError extends Error {
   override readonly name = 'WitnessKeyError'
 }
@@ -34,32 +35,34 @@ export function witnessVerifierKey({ name, publicKey }: NoteSigner): string {
 }
 
 /**
- * Reads the key, or creates it.
+ * Reads or creates the key.
  *
- * @param name of a new key; of an old one it must be the name, when it is given
- * @throws WitnessKeyError when others may read the file, it holds no key, or one of another name
+ * @param name of the key; `undefined`: that of the file, or `defaultName` for a new key
+ * @throws WitnessKeyError if other users can read the file, it is malformed, or has another name
  */
 export function openWitnessKey(path: string, name: string | undefined, defaultName: string): NoteSigner {
-  if (!existsSync(path)) makeKey(path, name ?? defaultName)
+  if (!existsSync(path)) createKey(path, name ?? defaultName)
   if ((statSync(path).mode & 0o077) !== 0)
-    throw new WitnessKeyError(`${path} may be read by others: chmod 600 it, if nobody has`)
+    throw new WitnessKeyError(
+      `${path} is readable by other users: if the key is not compromised, run chmod 600`,
+    )
   const signer = parseKey(readFileSync(path, 'utf8'), path)
   if (name !== undefined && name !== signer.name)
-    throw new WitnessKeyError(`${path} is the key of ${signer.name}; a witness keeps its name`)
+    throw new WitnessKeyError(`${path} is the key of ${signer.name}; the name of a witness cannot change`)
   return signer
 }
 
-function makeKey(path: string, name: string): void {
+function createKey(path: string, name: string): void {
   try {
     assertKeyName(name)
   } catch {
-    throw new WitnessKeyError('the name of a witness has no space and no plus sign')
+    throw new WitnessKeyError('the name of a witness must not contain a space or a plus sign')
   }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const draft = `${path}.${randomBytes(8).toString('hex')}`
   writeDurably(draft, encodeKey(name, new Uint8Array(randomBytes(seedLength))))
   try {
-    // Atomic, and never over a key that another process has just created.
+    // Atomic, and does not replace a key that another process has just created.
     linkSync(draft, path)
   } catch (error) {
     if (!existsSync(path)) throw error
@@ -104,7 +107,7 @@ function parseKey(text: string, path: string): NoteSigner {
     return { name, ...sodiumPrimitives.ed25519KeyPair(seed) }
   } catch (error) {
     // No details: the content is a secret.
-    if (error instanceof FormatError) throw new WitnessKeyError(`${path} does not hold the key of a witness`)
+    if (error instanceof FormatError) throw new WitnessKeyError(`${path} is not the key of a witness`)
     throw error
   }
 }

@@ -1,4 +1,4 @@
-/** A running witness: HTTP server, and followers of the logs that it polls. */
+/** A running witness: its HTTP server, and the loops that poll logs. */
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { createServer } from 'node:http'
@@ -10,6 +10,7 @@ import { encodeHex, encodeUtf8 } from 'miniseal-protocol/text'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { NoteSigner, VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import { type Loop, startLoop } from '../tlog/loop.ts'
 import { LogUnreadable, readGrowth } from './log-follower.ts'
 import { openWitnessStore } from './store.ts'
 import type { AddCheckpoint, Witness } from './witness.ts'
@@ -22,26 +23,26 @@ import {
 } from './witness.ts'
 
 /** Poll period of followed logs; milliseconds. */
-const usualPeriod = 60_000
+const defaultPeriod = 60_000
 /** Request timeout in milliseconds. */
 const slowestRequest = 20_000
 
-/** A log that the witness knows. */
+/** A log that the witness cosigns. */
 export interface WitnessedLog {
   readonly key: VerifierKey
-  /** Polled if given; otherwise the log sends its checkpoints. */
+  /** Polled if given; otherwise the log submits its checkpoints. */
   readonly url?: string
 }
 
 /** Events for the operator. */
 export type WitnessEvent =
   | { readonly kind: 'seen'; readonly origin: string; readonly size: number }
-  /** The log is inconsistent with its earlier checkpoint: a fork or a rollback. */
+  /** The log is inconsistent with an earlier checkpoint: a fork or a rollback. */
   | {
       readonly kind: 'inconsistent'
       readonly origin: string
       readonly message: string
-      /** What the log signed now, and what of it was seen last: signed notes, the evidence. */
+      /** The evidence: the new note, and the latest one before. */
       readonly notes: readonly string[]
     }
   | { readonly kind: 'unreadable'; readonly origin: string; readonly message: string }
@@ -50,10 +51,10 @@ export type WitnessEvent =
 export interface WitnessSettings {
   readonly logs: readonly WitnessedLog[]
   readonly signer: NoteSigner
-  /** Its SQLite file. */
+  /** Path of the SQLite file. */
   readonly database: string
   readonly host: string
-  /** 0 for any free one. */
+  /** 0: any free port. */
   readonly port: number
   /** UNIX seconds. */
   readonly now: () => number
@@ -67,7 +68,7 @@ export interface RunningWitness {
   stop(): Promise<void>
 }
 
-/** @throws Error when the database cannot be opened, or the port is taken. */
+/** @throws Error if the database cannot be opened or the port is in use */
 export async function startWitness(settings: WitnessSettings): Promise<RunningWitness> {
   const { logs, signer, now, onEvent } = settings
   const store = openWitnessStore(settings.database)
@@ -87,13 +88,13 @@ export async function startWitness(settings: WitnessSettings): Promise<RunningWi
     store.close()
     throw error
   }
-  const stopFollowing = logs.flatMap(({ key, url }) =>
+  const followers = logs.flatMap(({ key, url }) =>
     url === undefined ? [] : [follow(witness, key.name, url, settings)],
   )
   return {
     url: urlOf(server, settings.host),
     async stop() {
-      await Promise.all(stopFollowing.map((stop) => stop()))
+      await Promise.all(followers.map((follower) => follower.stop()))
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeIdleConnections()
       await closed
@@ -102,7 +103,7 @@ export async function startWitness(settings: WitnessSettings): Promise<RunningWi
   }
 }
 
-/** Wraps a witness: requests are reported to the operator. */
+/** Wraps a witness: reports requests to the operator. */
 function reported(witness: Witness, onEvent: WitnessSettings['onEvent']): Witness {
   return {
     ...witness,
@@ -113,7 +114,7 @@ function reported(witness: Witness, onEvent: WitnessSettings['onEvent']): Witnes
         onEvent({ kind: 'seen', origin, size })
         return line
       } catch (error) {
-        // Other refusals are the client's fault: anybody can send a wrong proof.
+        // Clients can cause the other refusals, for example with a wrong proof.
         if (error instanceof LogForked) onEvent(inconsistency(witness, origin, request, error))
         throw error
       }
@@ -131,16 +132,14 @@ function inconsistency(
   return { kind: 'inconsistent', origin, message, notes: latest === undefined ? [note] : [note, latest] }
 }
 
-/** Polls a log. @returns a function that stops it */
+/** Polls a log. */
 function follow(
   witness: Witness,
   origin: string,
   url: string,
-  { onEvent, period = usualPeriod }: WitnessSettings,
-): () => Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  let isStopped = false
-  const look = async (): Promise<void> => {
+  { onEvent, period = defaultPeriod }: WitnessSettings,
+): Loop {
+  const poll = async (): Promise<void> => {
     try {
       const latest = witness.latest(origin)
       const seen = latest === undefined ? 0 : parseCheckpointNote(latest).checkpoint.size
@@ -150,19 +149,9 @@ function follow(
       else onEvent({ kind: 'failed', error })
     }
   }
-  const run = async (): Promise<void> => {
-    await look()
-    if (!isStopped) timer = setTimeout(start, period)
-  }
-  let running = run()
-  const start = (): void => {
-    running = run()
-  }
-  return async () => {
-    isStopped = true
-    clearTimeout(timer)
-    await running
-  }
+  const loop = startLoop(poll, { pause: 0, period })
+  loop.notify()
+  return loop
 }
 
 function take(witness: Witness, origin: string, growth: AddCheckpoint): WitnessEvent {
@@ -171,7 +160,7 @@ function take(witness: Witness, origin: string, growth: AddCheckpoint): WitnessE
     return { kind: 'seen', origin, size: parseCheckpointNote(growth.note).checkpoint.size }
   } catch (error) {
     if (!(error instanceof CheckpointRefused)) throw error
-    // 400: the log became smaller. 422: its tiles do not prove consistency.
+    // 400: the log became smaller. 422: the proof from its tiles is invalid.
     if (error.status === 400 || error.status === 422) return inconsistency(witness, origin, growth, error)
     return { kind: 'unreadable', origin, message: error.message }
   }
@@ -179,7 +168,7 @@ function take(witness: Witness, origin: string, growth: AddCheckpoint): WitnessE
 
 function urlOf(server: Server, host: string): string {
   const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the witness has no port')
+  if (address === null || typeof address === 'string') throw new Error('the server has no port')
   return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
 }
 
@@ -187,9 +176,9 @@ function urlOf(server: Server, host: string): string {
 
 const plainText = 'text/plain; charset=utf-8'
 
-export interface WitnessAppOptions {
+interface WitnessAppOptions {
   readonly witness: Witness
-  /** Of the logs that it knows. */
+  /** Of the cosigned logs. */
   readonly origins: readonly string[]
   /** Internal errors, such as a full disk. */
   readonly onFailure: (error: unknown) => void
@@ -201,7 +190,7 @@ function createWitnessApp({ witness, origins, onFailure }: WitnessAppOptions): H
     origins.map((origin) => [encodeHex(sodiumPrimitives.sha256(encodeUtf8(origin))), origin]),
   )
   app.use(secureHeaders())
-  app.use(bodyLimit({ maxSize: maxRequestLength, onError: (c) => c.text('the request is too large\n', 413) }))
+  app.use(bodyLimit({ maxSize: maxRequestLength, onError: (c) => c.text('request too large\n', 413) }))
   app.post('/add-checkpoint', async (c) => {
     const request = parseAddCheckpoint(new Uint8Array(await c.req.arrayBuffer()))
     return c.body(witness.addCheckpoint(request), 200, { 'content-type': plainText })
@@ -212,11 +201,11 @@ function createWitnessApp({ witness, origins, onFailure }: WitnessAppOptions): H
     if (note === undefined) return c.notFound()
     return c.body(note, 200, { 'content-type': plainText, 'cache-control': 'no-cache' })
   })
-  app.notFound((c) => c.text('there is nothing here\n', 404))
+  app.notFound((c) => c.text('not found\n', 404))
   app.onError((error, c) => {
     if (!(error instanceof CheckpointRefused)) {
       onFailure(error)
-      return c.text('the witness cannot do its work\n', 500)
+      return c.text('internal error\n', 500)
     }
     if (error.status === 409) return c.body(`${error.size}\n`, 409, { 'content-type': 'text/x.tlog.size' })
     return c.text(`${error.message}\n`, error.status)

@@ -4,25 +4,25 @@ import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 
-/** Milliseconds that one process waits for another. */
+/** Milliseconds for which a process waits for another. */
 const busyTimeout = 5_000
 
-/** "MSWI" in ASCII, so that no other database is opened by mistake. */
+/** "MSWI" in ASCII; prevents opening another database by mistake. */
 const applicationId = 0x4d535749
 
 export interface WitnessStore {
-  /** The note that was cosigned last, with the signatures that count; `undefined` for a log that was never seen. */
+  /** The latest cosigned note; `undefined` for an unknown log. */
   latest(origin: string): string | undefined
   /**
    * Replaces the note of a log by the result of `decide`, atomically across processes; durable on return.
    *
-   * @param decide gives the new note; when it throws, nothing changes
+   * @param decide returns the new note; if it throws, nothing changes
    */
   update(origin: string, decide: (latest: string | undefined) => string): void
   close(): void
 }
 
-/** Opens the file, or makes it, in a folder of mode 0700. @throws Error when it cannot be, or is something else. */
+/** Opens or creates the file, in a folder of mode 0700. @throws Error if that fails, or it is another database */
 export function openWitnessStore(path: string): WitnessStore {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const connection = new Database(path, { timeout: busyTimeout })
@@ -41,8 +41,8 @@ export function openWitnessStore(path: string): WitnessStore {
   const update = connection.transaction((origin: string, decide: (latest: string | undefined) => string) => {
     const note = decide(find.get(origin)?.note)
     const { checkpoint } = parseCheckpointNote(note)
-    // Defence in depth: a log never becomes smaller here.
-    if (put.run(origin, checkpoint.size, note).changes !== 1) throw new Error('a log cannot become smaller')
+    // Defence in depth.
+    if (put.run(origin, checkpoint.size, note).changes !== 1) throw new Error('a log must not become smaller')
   })
   return {
     latest: (origin) => find.get(origin)?.note,
@@ -61,7 +61,7 @@ function prepare(connection: Database.Database): void {
         .prepare<[], { readonly tables: number }>('select count(*) as tables from sqlite_master')
         .get() ?? { tables: 0 }
       if (found === applicationId) return
-      if (tables > 0) throw new Error('the file is the database of something else')
+      if (tables > 0) throw new Error('the file is another SQLite database')
       connection.pragma(`application_id = ${applicationId}`)
       connection.exec(
         'create table logs (origin text primary key, size integer not null check (size >= 0), note text not null) strict',

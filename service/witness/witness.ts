@@ -13,7 +13,7 @@ import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { WitnessStore } from './store.ts'
 
 export interface WitnessOptions {
-  /** Of all logs that it knows; one log may have several. */
+  /** Keys of the logs; a log may have several. */
   readonly keys: readonly VerifierKey[]
   readonly signer: NoteSigner
   readonly store: WitnessStore
@@ -23,13 +23,13 @@ export interface WitnessOptions {
 
 export interface Witness {
   /**
-   * Cosigns or refuses. The new checkpoint is durable before this returns.
+   * Cosigns a checkpoint. It is durable when this returns.
    *
    * @returns its signature line
    * @throws CheckpointRefused
    */
   addCheckpoint(request: AddCheckpoint): string
-  /** The latest checkpoint of a log, signed by it and cosigned; `undefined` where there is none. */
+  /** The latest checkpoint of a log, with its signatures and the cosignature; `undefined` before the first. */
   latest(origin: string): string | undefined
 }
 
@@ -42,7 +42,7 @@ export function createWitness({ keys, signer, store, now }: WitnessOptions): Wit
         assertGrowth(request, checkpoint, latest === undefined ? undefined : checkpointIn(latest))
         const cosignature = cosign(sodiumPrimitives, note.text, signer, now())
         line = encodeSignatureLine(cosignature)
-        // Signatures of others are not passed on.
+        // Signatures of other keys are dropped.
         return encodeNote({ text: note.text, signatures: [...logSignatures, cosignature] })
       })
       return line
@@ -62,27 +62,27 @@ function checkpointIn(note: string): Checkpoint {
 //   <empty line>
 //   <signed checkpoint>
 
-/** The longest note there is, and 63 hashes before it: bytes. */
+/** Bytes: the longest note and 63 hashes. */
 export const maxRequestLength = 160 * 1024
 const maxHashes = 63
 
 export interface AddCheckpoint {
-  /** The size of the witness's latest checkpoint, as the client believes. */
+  /** The size of the witness's latest checkpoint, according to the client. */
   readonly old: number
   /** From there to the new checkpoint. */
   readonly proof: readonly Uint8Array[]
-  /** Signed, and not verified yet. */
+  /** The signed note; not verified. */
   readonly note: string
 }
 
-/** The statuses of the protocol. */
-export type RefusalStatus = 400 | 403 | 404 | 409 | 422
+/** Statuses of the protocol. */
+type RefusalStatus = 400 | 403 | 404 | 409 | 422
 
-/** A refused checkpoint. The message is short and contains nothing of the request. */
+/** The checkpoint is refused. The message contains nothing of the request. */
 export class CheckpointRefused extends Error {
   override readonly name = 'CheckpointRefused'
   readonly status: RefusalStatus
-  /** The size of the checkpoint that the witness saw last; for 409. */
+  /** For 409: the size of the witness's latest checkpoint. */
   readonly size: number
 
   constructor(status: RefusalStatus, message: string, size = 0) {
@@ -92,14 +92,14 @@ export class CheckpointRefused extends Error {
   }
 }
 
-/** The log has signed two trees of one size; unlike a wrong proof, no client can cause that. */
+/** The log signed two trees of one size. Unlike a wrong proof, a client cannot cause that. */
 export class LogForked extends CheckpointRefused {
   constructor() {
-    super(422, 'the log has signed another tree of this size')
+    super(422, 'the log signed another tree of this size')
   }
 }
 
-/** Reads an attacker-controlled body. @throws CheckpointRefused 400 */
+/** Parses an attacker-controlled body. @throws CheckpointRefused 400 */
 export function parseAddCheckpoint(body: Uint8Array): AddCheckpoint {
   try {
     const text = decodeUtf8(body)
@@ -119,27 +119,25 @@ export function parseAddCheckpoint(body: Uint8Array): AddCheckpoint {
 }
 
 /**
- * Checks that a log which this witness knows has signed the checkpoint.
+ * Verifies the signature of the log.
  *
- * @param keys of all logs that the witness knows
- * @throws CheckpointRefused 404 for another log, 403 for a missing or wrong signature
+ * @throws CheckpointRefused 404 for an unknown log, 403 for a missing or invalid signature
  */
 function authenticate({ note }: AddCheckpoint, keys: readonly VerifierKey[]): VerifiedCheckpoint {
   try {
     return verifyCheckpoint(sodiumPrimitives, note, keys)
   } catch (error) {
     if (!(error instanceof LogError)) throw error
-    if (error.reason === 'origin_wrong') throw new CheckpointRefused(404, 'the log is not known here')
-    throw new CheckpointRefused(403, 'the log has not signed this checkpoint')
+    if (error.reason === 'origin_wrong') throw new CheckpointRefused(404, 'unknown log')
+    throw new CheckpointRefused(403, 'the checkpoint has no valid signature of the log')
   }
 }
 
 /**
- * Decides whether the witness may cosign. Pure, so that read, decision and write are one transaction.
+ * Verifies that a checkpoint extends the latest one. Pure, so that read, decision and write are one transaction.
  *
- * @param latest the checkpoint that the witness cosigned last for this log; `undefined` for none
- * @throws CheckpointRefused 400 for a step back, 409 when the asker is not up to date, 422 for a tree that is not the old
- *   one with leaves added
+ * @param latest the latest cosigned checkpoint of the log, if any
+ * @throws CheckpointRefused 400 for a smaller size, 409 for another `old` size, 422 for an inconsistent tree
  */
 function assertGrowth(
   { old, proof }: AddCheckpoint,
@@ -148,14 +146,14 @@ function assertGrowth(
 ): void {
   if (old > next.size) throw new CheckpointRefused(400, 'the old size is larger than the checkpoint')
   const seen = latest ?? { size: 0, root: emptyRoot(sodiumPrimitives) }
-  if (old !== seen.size) throw new CheckpointRefused(409, 'the latest checkpoint is another one', seen.size)
+  if (old !== seen.size) throw new CheckpointRefused(409, 'the latest checkpoint has another size', seen.size)
   if (next.size === seen.size && !equalBytes(next.root, seen.root) && latest !== undefined)
     throw new LogForked()
   try {
-    // A log of size 0 has one root; a first checkpoint of size 0 is compared with it here.
+    // Also compares a first checkpoint of size 0 with the empty root.
     verifyConsistency(sodiumPrimitives, seen, next, proof)
   } catch (error) {
-    if (error instanceof LogError) throw new CheckpointRefused(422, 'the proof does not hold')
+    if (error instanceof LogError) throw new CheckpointRefused(422, 'the consistency proof is invalid')
     throw error
   }
 }

@@ -1,29 +1,29 @@
 import { accountKeyOf, addAuditor, auditorName, isGood } from '../../admin/api/accounts.ts'
 import type { AuditorRecord } from '../../store/auditors.ts'
 import { CommandFailed, defineCommand, defineGroup, UsageError } from '../command.ts'
-import { formatTime, withDatabase } from '../database.ts'
-import { readLookupKey, requireMasterKey } from '../master-key.ts'
+import { currentTime, formatTime, readLookupKey, requireMasterKey, withDatabase } from '../database.ts'
+import { jsonOption } from '../option-values.ts'
 
-const name = { help: 'lower-case letters, digits, dot, hyphen and underscore' } as const
-const json = { type: 'boolean', help: 'print JSON' } as const
+const name = { help: 'lower-case letters, digits, dots, hyphens and underscores' } as const
 
 const add = defineCommand({
   name: 'auditor add',
-  summary: 'create an auditor account and print its token, once',
+  summary: 'create an auditor account and print its token',
   arguments: { name },
   options: {
     role: {
       type: 'string',
       choices: ['reader', 'discloser'],
       default: 'reader',
-      help: 'reader: entries, proofs, charts; discloser: also details and evidence',
+      help: 'reader: entries, proofs and charts; discloser: also details and evidence',
     },
-    days: { type: 'string', value: 'N', default: '90', help: 'lifetime of the token, 1 to 400' },
-    json,
+    days: { type: 'string', value: 'N', default: '90', help: 'lifetime of the token in days, 1 to 400' },
+    json: jsonOption,
   },
   notes: `
-The token is not stored. Needs MINISEAL_DATABASE and MINISEAL_MASTER_KEY, as the service has them.
+The token is not stored and cannot be printed again.
 `,
+  environment: ['MINISEAL_DATABASE', 'MINISEAL_MASTER_KEY'],
   async run(values, terminal) {
     const { role, json: isJson } = values
     const auditor = parseName(values.name)
@@ -31,17 +31,17 @@ The token is not stored. Needs MINISEAL_DATABASE and MINISEAL_MASTER_KEY, as the
     const wrapper = requireMasterKey(terminal)
     return await withDatabase(terminal, async (store) => {
       const key = accountKeyOf(await readLookupKey(store, wrapper))
-      const now = Math.floor(Date.now() / 1000)
+      const now = currentTime()
       const token = await addAuditor(store, key, { name: auditor, role, days, now })
       if (token === undefined)
-        throw new CommandFailed(`there is an auditor ${auditor}: revoke it first, or use another name`)
+        throw new CommandFailed(`auditor ${auditor} exists: revoke it first, or use another name`)
       if (isJson) {
         terminal.out(`${JSON.stringify({ name: auditor, token })}\n`)
         return 0
       }
       terminal.out(`${token}\n`)
       const until = formatTime(now + days * 86_400)
-      terminal.err(`token of ${auditor} (${role}, until ${until}): it is not shown again\n`)
+      terminal.err(`token of ${auditor} (${role}, until ${until}); it cannot be printed again\n`)
       return 0
     })
   },
@@ -49,14 +49,12 @@ The token is not stored. Needs MINISEAL_DATABASE and MINISEAL_MASTER_KEY, as the
 
 const list = defineCommand({
   name: 'auditor list',
-  summary: 'list the auditors: role, state, times',
-  options: { json },
-  notes: `
-Reads MINISEAL_DATABASE, as the service does.
-`,
+  summary: 'list auditors with role, state and times',
+  options: { json: jsonOption },
+  environment: ['MINISEAL_DATABASE'],
   run: async (values, terminal) =>
     await withDatabase(terminal, async (store) => {
-      const now = Math.floor(Date.now() / 1000)
+      const now = currentTime()
       const rows = (await store.listAuditors()).map((record) => ({
         name: record.name,
         role: record.role,
@@ -75,25 +73,26 @@ function describe(row: Readonly<Record<'name' | 'role' | 'state' | 'created_at' 
   return `${account} from ${row.created_at} until ${row.expires_at}\n`
 }
 
-function stateOf(record: AuditorRecord, now: number): 'in use' | 'revoked' | 'expired' {
-  if (isGood(record, now)) return 'in use'
+function stateOf(record: AuditorRecord, now: number): 'active' | 'revoked' | 'expired' {
+  if (isGood(record, now)) return 'active'
   return record.revokedAt === null ? 'expired' : 'revoked'
 }
 
 const revoke = defineCommand({
   name: 'auditor revoke',
-  summary: 'revoke an account: its next request is refused, in every process',
+  summary: 'revoke an auditor account',
   arguments: { name },
   notes: `
-Reads MINISEAL_DATABASE, as the service does.
+The next request with the token is refused, in every process.
 `,
+  environment: ['MINISEAL_DATABASE'],
   async run(values, terminal) {
     const auditor = parseName(values.name)
     return await withDatabase(terminal, async (store) => {
-      const now = Math.floor(Date.now() / 1000)
+      const now = currentTime()
       const { kind } = await store.commit([{ kind: 'revoke-auditor', name: auditor, now }])
       if (kind === 'refused')
-        throw new CommandFailed(`there is no auditor ${auditor} in use: see miniseal auditor list`)
+        throw new CommandFailed(`no active auditor ${auditor}; see miniseal auditor list`)
       terminal.out(`revoked ${auditor}\n`)
       return 0
     })
@@ -103,13 +102,14 @@ Reads MINISEAL_DATABASE, as the service does.
 /** @throws UsageError */
 function parseName(text: string): string {
   if (!auditorName.test(text))
-    throw new UsageError('NAME takes lower-case letters, digits, dot, hyphen and underscore')
+    throw new UsageError('NAME must consist of lower-case letters, digits, dots, hyphens and underscores')
   return text
 }
 
 /** @throws UsageError */
 function parseDays(text: string): number {
-  if (!/^[1-9][0-9]{0,2}$/.test(text) || Number(text) > 400) throw new UsageError('--days takes 1 to 400')
+  if (!/^[1-9][0-9]{0,2}$/.test(text) || Number(text) > 400)
+    throw new UsageError('--days must be a number from 1 to 400')
   return Number(text)
 }
 

@@ -5,14 +5,15 @@ import { startProgress } from '../terminal.ts'
 
 export const backup = defineCommand({
   name: 'backup',
-  summary: 'copy the SQLite database into one file, while services run',
+  summary: 'copy the SQLite database to a file while services run',
   arguments: { file: { help: 'must not exist; created with mode 0600' } },
   notes: `
-Copies the database of MINISEAL_DATABASE and checks the copy. The master key and MINISEAL_DATA are not included: keep
-the key apart from the copy, and do not copy pinned-checkpoints with it, which tells a restored database from the real one.
+Checks the copy. It does not include the master key; store the key separately. Do not back up
+MINISEAL_DATA/pinned-checkpoints, which detects a restored database.
 
-For PostgreSQL use pg_dump, or continuous archiving.
+For PostgreSQL use pg_dump or continuous archiving.
 `,
+  environment: ['MINISEAL_DATABASE'],
   async run({ file }, terminal) {
     const path = sqlitePath(
       terminal,
@@ -25,8 +26,8 @@ For PostgreSQL use pg_dump, or continuous archiving.
     terminal.out(
       [
         `${file}: ${pages} pages, checked`,
-        'Keep the master key apart from it: neither is of use without the other.',
-        'Leave MINISEAL_DATA/pinned-checkpoints where it is: it tells a restored database from the real one.',
+        'Store the master key separately; the backup is useless without it.',
+        'Do not back up MINISEAL_DATA/pinned-checkpoints, which detects a restored database.',
         '',
       ].join('\n'),
     )

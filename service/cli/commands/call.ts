@@ -17,36 +17,36 @@ const options = {
     type: 'string',
     short: 'd',
     value: 'BODY',
-    help: 'JSON to send; @FILE reads a file, @- standard input',
+    help: 'JSON body; @FILE reads a file, @- standard input',
   },
   'idempotency-key': {
     type: 'string',
     short: 'k',
     value: 'KEY',
-    help: 'repeats a request safely; random by default',
+    help: 'key to repeat a request safely (default: random)',
   },
-  include: { type: 'boolean', short: 'i', help: 'print status and headers too' },
-  confirm: { type: 'boolean', help: 'confirm in the sandbox when the service asks for step-up' },
-  as: { type: 'string', value: 'NAME', default: 'demo-user', help: 'user to log in as, in the sandbox' },
-  code: { type: 'string', value: 'CODE', help: 'log in with a real wx.login code' },
+  include: { type: 'boolean', short: 'i', help: 'also print status and headers' },
+  confirm: { type: 'boolean', help: 'confirm in the sandbox if step-up is required' },
+  as: { type: 'string', value: 'NAME', default: 'demo-user', help: 'sandbox user' },
+  code: { type: 'string', value: 'CODE', help: 'code of wx.login, to log in through WeChat' },
   sandbox: { type: 'string', value: 'URL', isValueOptional: true, help: 'log in through a WeChat sandbox' },
-  origin: { type: 'string', value: 'URL', help: 'the service' },
-  root: { type: 'string', value: 'KEY', multiple: true, help: 'root key to pin, base64url' },
-  appid: { type: 'string', value: 'APPID', help: 'the mini program' },
+  origin: { type: 'string', value: 'URL', help: 'origin of the service' },
+  root: { type: 'string', value: 'KEY', multiple: true, help: 'pinned root key, base64url' },
+  appid: { type: 'string', value: 'APPID', help: 'appid of the mini program' },
 } as const
 
 type CallValues = Values<typeof callArguments, typeof options>
 
 export const call = defineCommand({
   name: 'call',
-  summary: 'log in, send one signed and sealed request, verify and print the answer',
+  summary: 'log in, send a signed and encrypted request, print the verified response',
   arguments: callArguments,
   options,
   notes: `
-Without options it calls the development service that npm start runs from this folder.
+By default it calls the development service that npm start runs in this folder.
 
-Exit status: 0 for a status below 400, 1 for another status or a refusal, 2 for a usage error, 3 when the service cannot
-be reached.
+Exit status: 0 for a status below 400, 1 for another status or a refusal, 2 for a usage error, 3 if the service cannot be
+reached.
 `,
   async run(values, terminal) {
     const { method, path, data, 'idempotency-key': key } = values
@@ -69,7 +69,7 @@ be reached.
   },
 })
 
-/** When step-up is required: confirms it in the sandbox and repeats the request with the same idempotency key. */
+/** If step-up is required, confirms it in the sandbox and repeats the request with the same idempotency key. */
 async function sendConfirmed(
   channel: Channel,
   request: RequestOptions,
@@ -96,14 +96,14 @@ async function sendConfirmed(
 
 const stepUpMembers = z.object({ challenge: z.string(), summary: z.string() })
 
-/** Challenge and summary of a `step_up_required` (protocol, section 9); `undefined` for every other error. */
+/** Challenge and summary of a `step_up_required` (protocol, section 9); `undefined` for other errors. */
 function findStepUp({ code, problem }: ChannelError): z.infer<typeof stepUpMembers> | undefined {
   return code === 'step_up_required' ? stepUpMembers.safeParse(problem).data : undefined
 }
 
 const soterReply = z.object({ resultJSON: z.string(), resultJSONSignature: z.string() })
 
-/** @returns the value of the field `step-up`. @throws CommandFailed when the sandbox does not sign. */
+/** @returns the value of the field `step-up`. @throws CommandFailed if the sandbox does not sign */
 async function confirmInSandbox(sandbox: string, openid: string, challenge: string): Promise<string> {
   const reply = await postToSandbox(sandbox, 'soter', { openid, challenge })
   return stepUpField(challenge, soterReply.parse(reply))
@@ -120,7 +120,7 @@ async function postToSandbox(sandbox: string, route: string, body: object): Prom
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   })
-  if (!response.ok) throw new CommandFailed(`the sandbox answered ${response.status} to ${route}`)
+  if (!response.ok) throw new CommandFailed(`the sandbox returned status ${response.status} for ${route}`)
   return await response.json()
 }
 
@@ -129,7 +129,7 @@ function parseBody(data: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new UsageError('the body is not JSON')
+    throw new UsageError('--data must be JSON')
   }
 }
 
@@ -143,7 +143,7 @@ function readData(name: string): string {
 
 function openChannel(values: CallValues, terminal: Terminal): Channel {
   if (values.confirm && values.code !== undefined)
-    throw new UsageError('--confirm works with the sandbox only: a real confirmation is made on a phone')
+    throw new UsageError('--confirm works only with the sandbox; WeChat confirms on the phone')
   const folder = folderOf(terminal)
   const found = findDevelopmentFile(folder)
   const origin = values.origin ?? found?.origin
@@ -151,14 +151,14 @@ function openChannel(values: CallValues, terminal: Terminal): Channel {
   const appid = values.appid ?? found?.appid
   if (origin === undefined) {
     throw new CommandFailed(
-      'no development service found here: start one with npm start, or give --origin and --root',
+      'no development service found: start one with npm start, or give --origin and --root',
     )
   }
-  if (roots === undefined)
-    throw new UsageError('--root is needed with --origin: miniseal keys export prints it')
-  if (appid === undefined) throw new UsageError('--appid is needed with --origin')
+  if (roots === undefined) throw new UsageError('--origin requires --root; miniseal keys export prints it')
+  if (appid === undefined) throw new UsageError('--origin requires --appid')
   const name = values.code === undefined ? values.as : 'wechat-user'
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) throw new UsageError('--as takes letters, digits, - and _')
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
+    throw new UsageError('--as must consist of 1 to 64 letters, digits, - and _')
   return createChannel({
     origin,
     appid,
@@ -169,7 +169,7 @@ function openChannel(values: CallValues, terminal: Terminal): Channel {
     login: async () => values.code ?? (await sandboxCode(sandboxUrl(values, found), appid, name)),
     platform: { platform: 'cli', base: process.version },
     primitives: sodiumPrimitives,
-    // An error is shown at once; the user repeats the request with `-k`.
+    // Errors are printed at once; the user repeats the request with `-k`.
     retries: 0,
   })
 }
@@ -185,10 +185,10 @@ function openidOf(name: string): string {
 function sandboxUrl(values: CallValues, found: DevelopmentFile | undefined): string {
   const url = values.sandbox || found?.sandbox
   if (url !== undefined) return url
-  throw new UsageError('no sandbox found: give --code CODE, or --sandbox=URL')
+  throw new UsageError('no sandbox found: give --code CODE or --sandbox=URL')
 }
 
-/** One file a value, readable by its owner only: it holds the device key of this terminal. */
+/** One file for each value, mode 0600; contains the device key of this terminal. */
 function fileStorage(folder: string): KeyValueStorage {
   const pathOf = (key: string): string => join(folder, encodeURIComponent(key))
   return {
@@ -218,7 +218,7 @@ function printError(error: ChannelError, terminal: Terminal): ExitCode {
   const stepUp = findStepUp(error)
   if (stepUp !== undefined) {
     terminal.err(`The user must confirm: ${stepUp.summary}\n`)
-    terminal.err('To confirm it in the sandbox, add --confirm\n')
+    terminal.err('To confirm in the sandbox, add --confirm\n')
   }
   if (error.outcome === 'unknown') {
     terminal.err(

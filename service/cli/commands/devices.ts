@@ -2,18 +2,18 @@ import type { Store, Write } from '../../store/store.ts'
 import type { DeviceRecord } from '../../store/users.ts'
 import type { ExitCode, Terminal } from '../command.ts'
 import { CommandFailed, defineCommand, defineGroup, UsageError } from '../command.ts'
-import { assertUser, formatTime, withDatabase } from '../database.ts'
-import { commitEnd } from '../operator-appender.ts'
-
-const user = { help: 'pairwise subject, as backends see it (u_…)' } as const
+import { assertUser, currentTime, formatTime, withDatabase } from '../database.ts'
+import { commitEnd } from '../log-access.ts'
+import { userArgument } from '../option-values.ts'
 
 const list = defineCommand({
   name: 'devices list',
   summary: 'list the devices of a user, newest first',
-  arguments: { user },
+  arguments: { user: userArgument },
   notes: `
-Prints for each device: id, state, times, platform, name. Reads MINISEAL_DATABASE, as the service does.
+Prints id, state, times, platform and name of each device.
 `,
+  environment: ['MINISEAL_DATABASE'],
   run: async (values, terminal) =>
     await withDatabase(terminal, async (store) => {
       await assertUser(store, values.user)
@@ -23,7 +23,7 @@ Prints for each device: id, state, times, platform, name. Reads MINISEAL_DATABAS
 })
 
 function describe({ id, revokedAt, createdAt, lastSeenAt, platform, name }: DeviceRecord): string {
-  const state = revokedAt === null ? 'in use ' : 'revoked'
+  const state = revokedAt === null ? 'active ' : 'revoked'
   const times = `enrolled ${formatTime(createdAt)}  last login ${formatTime(lastSeenAt)}`
   const end = revokedAt === null ? '' : `  revoked ${formatTime(revokedAt)}`
   return `${id}  ${state}  ${times}${end}  ${JSON.stringify(platform ?? '')} ${JSON.stringify(name ?? '')}`
@@ -31,19 +31,19 @@ function describe({ id, revokedAt, createdAt, lastSeenAt, platform, name }: Devi
 
 const revoke = defineCommand({
   name: 'devices revoke',
-  summary: 'revoke one device of a user, or all of them, and end their sessions',
-  arguments: { user, device: { help: 'id, as devices list prints it', optional: true } },
-  options: { all: { type: 'boolean', help: 'every device of the user' } },
+  summary: 'revoke one or all devices of a user and end their sessions',
+  arguments: { user: userArgument, device: { help: 'id, as printed by devices list', optional: true } },
+  options: { all: { type: 'boolean', help: 'revoke all devices of the user' } },
   notes: `
-A revoked device key is refused for good: its next request fails, in every process. The user can enrol a new device key
-as long as WeChat logs them in.
+A revoked key is refused permanently: its next request fails, in every process. The user can log in again and enrol a new
+key.
 
-Reads MINISEAL_DATABASE, as the service does. With MINISEAL_MASTER_KEY the audit log names the user; without it, only
-the operation.
+Without MINISEAL_MASTER_KEY the audit log records the operation but not the user.
 `,
+  environment: ['MINISEAL_DATABASE', 'MINISEAL_MASTER_KEY'],
   async run(values, terminal) {
     const { device, all } = values
-    if (all === (device !== undefined)) throw new UsageError('devices revoke takes either DEVICE or --all')
+    if (all === (device !== undefined)) throw new UsageError('give either DEVICE or --all')
     return await withDatabase(terminal, async (store) => {
       await assertUser(store, values.user)
       return device === undefined
@@ -57,10 +57,10 @@ async function revokeOne(store: Store, terminal: Terminal, owner: string, id: st
   const device = await store.findDevice(id)
   if (device?.user !== owner) {
     throw new CommandFailed(
-      `the user has no device ${JSON.stringify(id)}: see miniseal devices list ${owner}`,
+      `the user has no device ${JSON.stringify(id)}; see miniseal devices list ${owner}`,
     )
   }
-  const now = Math.floor(Date.now() / 1000)
+  const now = currentTime()
   const isRevoked = await commitEnd(store, terminal, owner, [
     { kind: 'revoke-device', id, user: owner, now },
     endOfRevoked(owner, now),
@@ -71,7 +71,7 @@ async function revokeOne(store: Store, terminal: Terminal, owner: string, id: st
 
 async function revokeAll(store: Store, terminal: Terminal, owner: string): Promise<ExitCode> {
   const inUse = (await store.listDevices(owner)).filter(({ revokedAt }) => revokedAt === null)
-  const now = Math.floor(Date.now() / 1000)
+  const now = currentTime()
   await commitEnd(store, terminal, owner, [
     { kind: 'revoke-other-devices', user: owner, except: null, now },
     endOfRevoked(owner, now),

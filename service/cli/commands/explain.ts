@@ -13,55 +13,61 @@ import { printProblem, problemJson } from '../../explain/problem.ts'
 import type { Language } from '../../problems/catalogue.ts'
 import type { ExitCode, Terminal, Values } from '../command.ts'
 import { CommandFailed, defineCommand, UsageError } from '../command.ts'
-import { authority, languageOf, languageOption, readBytes } from '../option-values.ts'
+import { currentTime } from '../database.ts'
+import { authority, jsonOption, languageOf, languageOption, readBytes } from '../option-values.ts'
 
 const locales: Readonly<Record<Language, Locale>> = { en, 'zh-CN': zhCN }
 
 const options = {
-  request: { type: 'string', value: 'FILE', help: 'the request of an answer or of a problem document' },
+  request: { type: 'string', value: 'FILE', help: 'request of the response or problem document' },
   problem: {
     type: 'string',
     value: 'FILE',
-    help: 'the refusal of the request; in development it holds what the service computed',
+    help: 'problem document of the request; in development with the computed values',
   },
-  base: { type: 'string', value: 'FILE', help: 'the signature base as the signer computed it' },
-  'base-sha256': { type: 'string', value: 'HEX', help: 'the member base_sha256 of a refusal' },
+  base: { type: 'string', value: 'FILE', help: 'signature base as the signer computed it' },
+  'base-sha256': { type: 'string', value: 'HEX', help: 'member base_sha256 of a problem document' },
   key: {
     type: 'string',
     value: 'KEY',
     multiple: true,
-    help: 'public key: b64u of 32 bytes, JWK, or @FILE (PEM, JWK, JWK Set)',
+    help: 'public key: base64url of 32 bytes, JWK, or @FILE (PEM, JWK, JWK Set)',
   },
   jwks: {
     type: 'string',
     value: 'URL|FILE',
     multiple: true,
-    help: `the service's keys: https://…/.well-known/miniseal-keys.json for
+    help: `keys of the service: https://…/.well-known/miniseal-keys.json for
 signatures, https://…/.well-known/jwks.json for tokens`,
   },
-  origin: { type: 'string', value: 'URL', help: 'MINISEAL_ORIGIN of the service, where Host differs' },
-  at: { type: 'string', value: 'TIME', help: 'when it arrived: UNIX seconds or ISO 8601' },
+  origin: { type: 'string', value: 'URL', help: 'MINISEAL_ORIGIN of the service, if Host differs' },
+  at: { type: 'string', value: 'TIME', help: 'time of arrival: UNIX seconds or ISO 8601' },
   lang: languageOption,
-  json: { type: 'boolean', help: 'print one JSON object' },
+  json: jsonOption,
 } as const
 
 type ExplainValues = Values<Record<never, never>, typeof options>
 
 export const explain = defineCommand({
   name: 'explain',
-  summary: 'find out why a signed request or answer does not verify',
-  arguments: { file: { optional: true, help: 'default, and -: standard input' } },
+  summary: 'explain why a signed request or response does not verify',
+  arguments: { file: { optional: true, help: 'input file (default: standard input)' } },
   options,
   notes: `
-Prints which check of a signed message fails, both signature bases with the first byte that differs, and the likely
-cause: it searches for the change (host, path, query, encoding, fields, body, clock, key) that makes the signature
-verify.
+Prints the failed check, both signature bases with the first byte that differs, and the likely cause: it searches for the
+change (host, path, query, encoding, fields, body, clock, key) that makes the signature valid.
 
-FILE is an HTTP/1.1 request or answer as text, as a backend behind the gateway receives it; or JSON {"method", "url",
-"headers", "body": base64}, {"request": …, "response": …}; or a HAR file or entry; or a problem document.
+FILE is one of:
 
-Tokens are printed as digests. Exit status: 0 when no check fails, 1 when one does or a refusal is explained, 2 for a
-usage error, 3 when an input cannot be read.
+  an HTTP/1.1 request or response as text, as a backend behind the gateway receives it
+  JSON {"method", "url", "headers", "body": base64} or {"request": …, "response": …}
+  a HAR file or entry
+  a problem document
+
+Tokens are printed as digests.
+
+Exit status: 0 if no check fails, 1 if one fails or a problem is explained, 2 for a usage error, 3 if an input cannot be
+read.
 `,
   async run({ file = '-', ...values }, terminal) {
     const language = languageOf(values.lang, terminal)
@@ -91,15 +97,15 @@ function writeReport(
   return report.isGood ? 0 : 1
 }
 
-/** The capture, with the request and the problem document that were given beside it. */
+/** The capture of FILE, with those of --request and --problem. */
 async function readAll(file: string, { request, problem }: ExplainValues): Promise<Capture> {
   const capture = await readOne(file)
   const requestCapture = request === undefined ? undefined : await readOne(request)
   const problemCapture = problem === undefined ? undefined : await readOne(problem)
   if (requestCapture !== undefined && requestCapture.request === undefined)
-    throw new CommandFailed('--request holds no request')
+    throw new CommandFailed('--request: the file contains no request')
   if (problemCapture !== undefined && problemCapture.problem === undefined)
-    throw new CommandFailed('--problem holds no problem document')
+    throw new CommandFailed('--problem: the file contains no problem document')
   const at = problemCapture?.problem?.time
   return {
     ...capture,
@@ -142,14 +148,15 @@ async function optionsOf(values: ExplainValues): Promise<ExplainOptions> {
   for (const location of values.jwks) keys.push(...parseKeys(await readSet(location), 'jwks'))
   const digest = values['base-sha256']?.toLowerCase()
   if (digest !== undefined && !/^[0-9a-f]{64}$/.test(digest))
-    throw new UsageError('--base-sha256 takes 64 hex digits')
+    throw new UsageError('--base-sha256 must be 64 hex digits')
   const at = secondsOf(values.at)
-  if (values.at !== undefined && at === undefined) throw new UsageError('--at takes UNIX seconds or a date')
+  if (values.at !== undefined && at === undefined)
+    throw new UsageError('--at must be UNIX seconds or an ISO 8601 date')
   return {
     keys,
     authority: values.origin === undefined ? undefined : authority(values.origin),
     at,
-    now: Math.floor(Date.now() / 1000),
+    now: currentTime(),
     signerBase:
       values.base === undefined ? undefined : Buffer.from(await bytesOf(values.base)).toString('utf8'),
     baseSha256: digest,
@@ -166,7 +173,7 @@ function parseKeys(text: string, source: KnownKey['source']): readonly KnownKey[
   }
 }
 
-/** The text itself, or that of the file it names with `mark`. */
+/** The text itself, or with the prefix `mark` the content of a file. */
 async function textOf(text: string, mark: string): Promise<string> {
   return text.startsWith(mark) ? Buffer.from(await bytesOf(text.slice(mark.length))).toString('utf8') : text
 }
@@ -175,7 +182,7 @@ async function readSet(location: string): Promise<string> {
   if (!/^https?:\/\//i.test(location)) return await textOf(`@${location}`, '@')
   try {
     const answer = await fetch(location, { signal: AbortSignal.timeout(10_000) })
-    if (!answer.ok) throw new CommandFailed(`${location} answered ${answer.status}`)
+    if (!answer.ok) throw new CommandFailed(`${location} returned status ${answer.status}`)
     return await answer.text()
   } catch (error) {
     if (error instanceof CommandFailed) throw error

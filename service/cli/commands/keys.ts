@@ -29,15 +29,19 @@ import { logKeyChanges } from '../../tlog/lifecycle-entries.ts'
 import { defaultOrigin } from '../../tlog/origin.ts'
 import type { ExitCode, Terminal } from '../command.ts'
 import { asCommandFailed, defineCommand, defineGroup, UsageError } from '../command.ts'
-import { formatTime } from '../database.ts'
+import { currentTime, formatTime } from '../database.ts'
 import { publicOrigin } from '../development-file.ts'
-import { openOperatorAppender } from '../operator-appender.ts'
+import { openOperatorAppender } from '../log-access.ts'
+import { jsonOption } from '../option-values.ts'
 import { startProgress } from '../terminal.ts'
 
-/** What the commands of this group work with. */
+const keysEnvironment = ['MINISEAL_DATABASE', 'MINISEAL_MASTER_KEY', 'MINISEAL_DATA', 'MINISEAL_ORIGIN']
+
+const keyArgument = { help: 'id, as printed by keys list' } as const
+
 interface KeyAccess {
   readonly config: Config
-  /** Its writes of keys are logged. */
+  /** Logs its writes of keys. */
   readonly store: Store
   readonly wrapper: SecretWrapper
   /** UNIX seconds. */
@@ -53,7 +57,7 @@ async function withKeys(
   try {
     const wrapper = createSecretWrapper(config.masterKeys)
     const { appender } = await openOperatorAppender(store, terminal)
-    const now = Math.floor(Date.now() / 1000)
+    const now = currentTime()
     return await work({ config, store: logKeyChanges(store, appender), wrapper, now })
   } finally {
     await store.close()
@@ -62,7 +66,11 @@ async function withKeys(
 
 const list = defineCommand({
   name: 'keys list',
-  summary: "list the service's keys: kind, id, validity; and values under an old master key",
+  summary: 'list the keys of the service',
+  notes: `
+Prints kind, id and validity of each key, and how many values are wrapped with an old master key.
+`,
+  environment: keysEnvironment,
   run: async (_values, terminal) =>
     await withKeys(terminal, async ({ store, wrapper, now }) => {
       const keyring = await openKeyring(store, wrapper, now)
@@ -72,17 +80,17 @@ const list = defineCommand({
         })
       }
       const old = await countOld(store, wrapper)
-      terminal.out(`${'master'.padEnd(10)} ${old === 0 ? 'no value' : `${old} values`} under an old key\n`)
+      terminal.out(`${'master'.padEnd(10)} ${old === 0 ? 'no values' : `${old} values`} under an old key\n`)
       return 0
     }),
 })
 
 function stateOf({ kind, notBefore, notAfter }: ServiceKey, isFirst: boolean, now: number): string {
-  const state = notBefore > now ? startOf(notBefore) : isFirst ? 'in use' : previousState(kind)
+  const state = notBefore > now ? startOf(notBefore) : isFirst ? 'active' : previousState(kind)
   return notAfter === 0 ? state : `${state} until ${formatTime(notAfter)}`
 }
 
-/** Old log keys keep signing: every checkpoint carries a signature of each. */
+/** Every checkpoint has a signature of each log key, also of old ones. */
 function previousState(kind: ServiceKeyKind): string {
   return kind === 'log' ? 'also signs' : 'accepted'
 }
@@ -94,11 +102,12 @@ function startOf(notBefore: number): string {
 const exportKeys = defineCommand({
   name: 'keys export',
   summary: 'print the public keys',
-  options: { json: { type: 'boolean', help: 'print one JSON object' } },
+  options: { json: jsonOption },
   notes: `
-Root keys are pinned in the mini program; the others are for verification by hand. Includes the keys of logs that have
-ended (audit new-origin).
+Root keys are pinned in the mini program; other keys are for manual verification. Includes the keys of ended logs (audit
+new-origin).
 `,
+  environment: keysEnvironment,
   run: async ({ json }, terminal) =>
     await withKeys(terminal, async (access) => {
       const exported = await readPublicKeys(access)
@@ -109,7 +118,7 @@ ended (audit new-origin).
 
 async function readPublicKeys({ config, store, wrapper, now }: KeyAccess) {
   const keyring = await openKeyring(store, wrapper, now)
-  // Before the first start there is no log; it will have this name.
+  // The name of the future log, before the first start.
   const [newest, ...ended] = (await store.listLogStates()).map(({ origin }) => origin).reverse()
   const name = newest ?? config.log.origin ?? defaultOrigin(authorityOf(publicOrigin(config)), now)
   return {
@@ -146,25 +155,25 @@ const rotatable = ['agreement', 'signing', 'token', 'log'] as const satisfies re
 
 const rotate = defineCommand({
   name: 'keys rotate',
-  summary: 'create the next key of a kind, or rewrap secrets with a new master key',
+  summary: 'create the next key of a kind',
   arguments: { kind: { help: `${rotatable.join(', ')}, root or master` } },
   notes: `
-The previous key is accepted for as long as clients may hold it. Running services load the new one within 15 seconds.
+The previous key remains valid as long as clients may use it. Running services load the new key within 15 seconds.
 
-  log      both keys sign checkpoints, for two days
-  root     the next key is exported, to be pinned, and signs nothing before keys activate
-  master   rewraps every stored secret; set MINISEAL_MASTER_KEY=<new>,<old>; services keep running
+  log      both keys sign checkpoints for two days
+  root     the new key is exported for pinning, and signs only after keys activate
+  master   wraps all stored secrets with a new master key; set MINISEAL_MASTER_KEY=<new>,<old>
 `,
+  environment: keysEnvironment,
   async run({ kind }, terminal) {
     if (kind === 'master') return await withKeys(terminal, (access) => rewrap(access, terminal))
     if (kind === 'root') return await withKeys(terminal, (access) => rotateRoot(access, terminal))
     const found = rotatable.find((candidate) => candidate === kind)
-    if (found === undefined)
-      throw new UsageError(`keys rotate takes one of ${rotatable.join(', ')}, root, master`)
+    if (found === undefined) throw new UsageError(`KIND must be one of ${rotatable.join(', ')}, root, master`)
     return await withKeys(terminal, async ({ store, wrapper, now }) => {
       await openKeyring(store, wrapper, now)
       const { kid, notBefore } = await rotateKey(store, wrapper, found, now)
-      const start = notBefore > now ? `from ${formatTime(notBefore)}` : 'from now on'
+      const start = notBefore > now ? `from ${formatTime(notBefore)}` : 'immediately'
       terminal.out(`new ${found} key ${kid}, used ${start}\n`)
       if (found === 'log') terminal.out(logRotationNotes(now))
       return 0
@@ -187,28 +196,27 @@ async function rotateRoot({ store, wrapper, now }: KeyAccess, terminal: Terminal
   terminal.out(
     `new root key ${kid}, not yet active\n` +
       'Release the mini program with both root keys of: miniseal keys export\n' +
-      `When no older release is in use: miniseal keys activate root ${kid}\n`,
+      `When older releases are no longer in use: miniseal keys activate root ${kid}\n`,
   )
   return 0
 }
 
 async function rewrap({ store, wrapper, now }: KeyAccess, terminal: Terminal): Promise<ExitCode> {
-  // Fails before the first write when a key that the service needs cannot be unwrapped.
+  // Fails before the first write if a required key cannot be unwrapped.
   await openKeyring(store, wrapper, now)
   const progress = startProgress(terminal, 'rewrapping')
   const { rewrapped, remaining, unreadable } = await rewrapAll(store, wrapper, progress.show)
   progress.clear()
   terminal.out(`${rewrapped} values wrapped with the current master key\n`)
   if (remaining === 0) {
-    terminal.out('No value is under an old master key: the old key can be removed.\n')
+    terminal.out('No values are under an old master key; the old key can be removed.\n')
     return 0
   }
-  if (unreadable > 0)
-    terminal.err(`${unreadable} values cannot be unwrapped with any of the given master keys\n`)
+  if (unreadable > 0) terminal.err(`${unreadable} values cannot be unwrapped with the given master keys\n`)
   if (remaining > unreadable) {
     terminal.err(
-      `${remaining - unreadable} values were written with an old master key meanwhile: ` +
-        'restart every service with the new key first, then repeat\n',
+      `${remaining - unreadable} values were just written with an old master key: ` +
+        'restart all services with the new key, then run the command again\n',
     )
   }
   return 1
@@ -217,13 +225,16 @@ async function rewrap({ store, wrapper, now }: KeyAccess, terminal: Terminal): P
 const activate = defineCommand({
   name: 'keys activate',
   summary: 'sign channel configurations with the next root key',
-  arguments: { kind: { help: 'root' }, key: { help: 'id, as keys list prints it' } },
-  options: { at: { type: 'string', value: 'TIME', help: '2026-01-31T08:00:00Z; default: now' } },
+  arguments: { kind: { help: 'root' }, key: keyArgument },
+  options: {
+    at: { type: 'string', value: 'TIME', help: 'start, such as 2026-01-31T08:00:00Z (default: now)' },
+  },
+  environment: keysEnvironment,
   async run({ kind, key, at }, terminal) {
-    if (kind !== 'root') throw new UsageError('keys activate takes root and the id of a key')
+    if (kind !== 'root') throw new UsageError('KIND must be root')
     const time = at === undefined ? undefined : parseTime(at)
     return await withKeys(terminal, async ({ store, wrapper, now }) => {
-      if (time !== undefined && time < now) throw new UsageError('the time of --at has passed')
+      if (time !== undefined && time < now) throw new UsageError('--at is in the past')
       const keyring = await openKeyring(store, wrapper, now)
       const from = await asCommandFailed(
         () => activateRootKey(store, keyring, key, time ?? now, now),
@@ -240,7 +251,7 @@ const activate = defineCommand({
 /** @throws UsageError */
 function parseTime(text: string): number {
   const milliseconds = /^\d{4}-\d{2}-\d{2}T[0-9:]+Z$/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(milliseconds)) throw new UsageError('--at takes a time like 2026-01-31T08:00:00Z')
+  if (Number.isNaN(milliseconds)) throw new UsageError('--at must be a time such as 2026-01-31T08:00:00Z')
   return Math.floor(milliseconds / 1000)
 }
 
@@ -248,23 +259,24 @@ const revocable: readonly RevocableKind[] = ['root', ...rotatable]
 
 const revoke = defineCommand({
   name: 'keys revoke',
-  summary: 'revoke a key that has leaked; the next one is used at once',
-  arguments: { kind: { help: revocable.join(', ') }, key: { help: 'id, as keys list prints it' } },
-  options: { now: { type: 'boolean', help: 'required: a rotated key expires without it' } },
+  summary: 'revoke a compromised key',
+  arguments: { kind: { help: revocable.join(', ') }, key: keyArgument },
+  options: { now: { type: 'boolean', help: 'required; without a revocation, rotated keys expire' } },
   notes: `
-Nothing that was made with the key is accepted any more.
+The next key is used immediately. Everything made with the revoked key is refused.
 `,
+  environment: keysEnvironment,
   async run(values, terminal) {
     const kind = revocable.find((candidate) => candidate === values.kind)
-    if (kind === undefined) throw new UsageError(`keys revoke takes one of ${revocable.join(', ')}`)
-    if (!values.now) throw new UsageError('a rotated key expires by itself: give --now to revoke it now')
+    if (kind === undefined) throw new UsageError(`KIND must be one of ${revocable.join(', ')}`)
+    if (!values.now) throw new UsageError('--now is required; a rotated key expires by itself')
     return await withKeys(terminal, async ({ store, wrapper, now }) => {
       const keyring = await openKeyring(store, wrapper, now)
       const next = await asCommandFailed(
         () => revokeKey(store, keyring, kind, values.key, now),
         RotationRefused,
       )
-      terminal.out(`${kind} key ${values.key} is revoked, ${next} is in use\n`)
+      terminal.out(`revoked ${kind} key ${values.key}; ${next} is active\n`)
       return 0
     })
   },

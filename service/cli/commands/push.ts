@@ -6,28 +6,28 @@ import { createOutbox } from '../../events/outbox.ts'
 import { createSecretWrapper } from '../../keys/wrapping.ts'
 import { ProblemError } from '../../problems/problem-error.ts'
 import { CommandFailed, defineCommand, UsageError } from '../command.ts'
-import { assertUser, withDatabase } from '../database.ts'
+import { assertUser, currentTime, withDatabase } from '../database.ts'
+import { userArgument } from '../option-values.ts'
 
 export const push = defineCommand({
   name: 'push',
   summary: 'send an event to a user',
-  arguments: { user: { help: 'pairwise subject, as backends see it (u_…)' } },
+  arguments: { user: userArgument },
   options: {
     data: {
       type: 'string',
       short: 'd',
       value: 'EVENT',
-      help: 'required; JSON: {"type": "maintenance", "data": {"from": "22:00"}}',
+      help: 'required: JSON such as {"type": "maintenance", "data": {"from": "22:00"}}',
     },
-    id: { type: 'string', value: 'ID', help: 'an event with the id of an earlier one is not stored again' },
+    id: { type: 'string', value: 'ID', help: 'event id; an event with a known id is not stored again' },
   },
   notes: `
-Stores the event and prints its number. Subscribed devices receive it at once, others when they next connect.
-
-Reads the variables of the service, above all MINISEAL_DATABASE and MINISEAL_MASTER_KEY.
+Stores the event and prints its number. Subscribed devices receive it at once, other devices when they next connect.
 `,
+  environment: ['MINISEAL_DATABASE', 'MINISEAL_MASTER_KEY', 'MINISEAL_EVENT_DAYS'],
   async run({ user, data, id }, terminal) {
-    if (data === undefined) throw new UsageError(`push needs an event: -d '{"type": …, "data": {…}}'`)
+    if (data === undefined) throw new UsageError(`--data is required: -d '{"type": …, "data": {…}}'`)
     const event = parseEvent(data)
     const { masterKeys, eventDays } = readConfig(terminal.environment)
     return await withDatabase(terminal, async (store) => {
@@ -36,7 +36,7 @@ Reads the variables of the service, above all MINISEAL_DATABASE and MINISEAL_MAS
         store,
         wrapper: createSecretWrapper(masterKeys),
         days: eventDays,
-        now: () => Math.floor(Date.now() / 1000),
+        now: currentTime,
         random: (length) => new Uint8Array(randomBytes(length)),
       })
       const { sequence, isNew } = await outbox.push(user, event, id === undefined ? {} : { id }).catch(fail)
@@ -51,11 +51,11 @@ function parseEvent(text: string): NewEvent {
   try {
     value = JSON.parse(text)
   } catch {
-    throw new UsageError('the event is not JSON')
+    throw new UsageError('--data must be JSON')
   }
   const event = newEvent.safeParse(value)
   if (!event.success)
-    throw new UsageError('an event is {"type": lower-case name, "data": object}, without other members')
+    throw new UsageError('--data must be {"type": lower-case name, "data": object} without other members')
   return event.data
 }
 

@@ -1,35 +1,36 @@
 import { restoreDatabase } from '../../store/sqlite/copy.ts'
 import { defineCommand } from '../command.ts'
-import { copyingDatabase, sqlitePath } from '../database.ts'
+import { copyingDatabase, currentTime, sqlitePath } from '../database.ts'
 
 export const restore = defineCommand({
   name: 'restore',
   summary: 'replace the SQLite database with a backup',
-  arguments: { file: { help: 'a file that miniseal backup wrote' } },
+  arguments: { file: { help: 'file written by miniseal backup' } },
   notes: `
-Replaces the database of MINISEAL_DATABASE. Sessions, login codes, step-up challenges and agreement keys are removed, as
-they must not come back. The replaced database is kept beside the new one, with its -wal. Refused while a process has the
-database open. Afterwards start a new log: miniseal audit new-origin.
+Stop the service first. Removes sessions, login codes, step-up challenges and agreement keys, which must not become valid
+again. The replaced database remains beside the new one, with its -wal file. Afterwards start a new log with miniseal
+audit new-origin.
 
-For PostgreSQL use pg_restore, and the statements of docs/guides/operations.md, "Backup and restore".
+For PostgreSQL use pg_restore and the statements of docs/guides/operations.md, "Backup and restore".
 `,
+  environment: ['MINISEAL_DATABASE'],
   async run({ file }, terminal) {
     const path = sqlitePath(
       terminal,
-      'pg_restore, and then the statements of docs/guides/operations.md, "Backup and restore"',
+      'pg_restore and the statements of docs/guides/operations.md, "Backup and restore"',
     )
-    const now = Math.floor(Date.now() / 1000)
+    const now = currentTime()
     const replaced = await copyingDatabase(async () => restoreDatabase(file, path, now))
     terminal.out(
       [
-        `restored ${path} from ${file}; every user must log in again`,
-        ...(replaced === undefined ? [] : [`the replaced database is ${replaced}`]),
+        `restored ${path} from ${file}; all users must log in again`,
+        ...(replaced === undefined ? [] : [`replaced database: ${replaced}`]),
         '',
-        'Before the service starts:',
-        '  1. Wait until 130 seconds have passed since the replaced database last took a request.',
-        '  2. npx miniseal keys list: rotate or revoke again what was rotated or revoked since the backup.',
-        '  3. Revoke again the devices and auditors that were revoked since, and erase again the users that were erased.',
-        '  4. npx miniseal audit new-origin: entries signed since are lost, and the new log records that.',
+        'Before you start the service:',
+        '  1. Wait until 130 seconds after the last request to the replaced database.',
+        '  2. npx miniseal keys list: rotate or revoke again the keys rotated or revoked since the backup.',
+        '  3. Revoke again the devices and auditors, and erase again the users, revoked or erased since the backup.',
+        '  4. npx miniseal audit new-origin: starts a new log, which records that entries since the backup are lost.',
         '  5. npx miniseal audit verify',
         '',
       ].join('\n'),

@@ -9,16 +9,17 @@ import { untilSignal } from '../terminal.ts'
 
 export const serve = defineCommand({
   name: 'serve',
-  summary: 'run the service; in development with a WeChat sandbox and a demo wallet',
+  summary: 'run the service',
   isServer: true,
   notes: `
-Stops on SIGTERM or SIGINT after running requests have finished; a second signal ends it at once.
+In development it includes a WeChat sandbox and a demo wallet. Stops on SIGTERM or SIGINT after running requests have
+finished; a second signal ends it immediately.
 
-Configured by environment variables: HOST, PORT, MINISEAL_ORIGIN, MINISEAL_DATABASE, MINISEAL_DATA,
+Environment: HOST, PORT, MINISEAL_ORIGIN, MINISEAL_DATABASE, MINISEAL_DATA,
 MINISEAL_MASTER_KEY, MINISEAL_WECHAT_APPS, MINISEAL_WECHAT_API, MINISEAL_UPSTREAMS, MINISEAL_ROUTES_FILE,
 MINISEAL_LIMITS, MINISEAL_TRUSTED_PROXIES, MINISEAL_MAX_DEVICES, MINISEAL_EVENT_DAYS, MINISEAL_PUSH_KEYS,
 MINISEAL_LOG_ORIGIN, MINISEAL_LOG_POLICY_FILE, MINISEAL_TSA_URL, MINISEAL_METRICS_TOKEN, MINISEAL_LOG_LEVEL, and
-NODE_ENV=production, which refuses every development default. docs/guides/operations.md describes them all.
+NODE_ENV=production, which refuses all development defaults. docs/guides/operations.md describes them.
 `,
   async run(_values, terminal) {
     const config = readConfig(terminal.environment)
@@ -33,7 +34,7 @@ NODE_ENV=production, which refuses every development default. docs/guides/operat
     }
     terminal.out(greeting(config, service))
     await untilSignal()
-    terminal.out('stopping: running requests are finished\n')
+    terminal.out('stopping: waiting for running requests\n')
     await service.stop()
     if (config.mode === 'development') removeDevelopmentFile(config.dataFolder)
     return 0
@@ -46,7 +47,7 @@ function greeting(config: Config, service: RunningService): string {
   const hasSandbox = service.sandboxUrl !== undefined
   return [
     '',
-    `Miniseal is running in development mode.`,
+    'Miniseal is running in development mode.',
     '',
     `  service         ${service.origin}`,
     ...(hasSandbox ? [`  WeChat sandbox  ${service.sandboxUrl}`] : []),
@@ -55,12 +56,12 @@ function greeting(config: Config, service: RunningService): string {
     `  auditors        ${service.url}/audit, with a token: npx miniseal auditor add NAME`,
     `  root key        ${service.roots[0] ?? ''}`,
     '',
-    'Next, in a second terminal:',
+    'In a second terminal:',
     '',
     '  npx miniseal call GET /wallet',
     `  npx miniseal call POST /wallet/transfers -d '{"payee":"bob","amount":1250,"currency":"CNY"}'`,
     '',
-    'Each call logs in, signs and seals one request, and verifies the answer. Ctrl+C stops the service.',
+    'Each call logs in, sends one signed and encrypted request, and verifies the response. Ctrl+C stops the service.',
     '',
     '',
   ].join('\n')

@@ -1,24 +1,25 @@
 import { defineCommand, defineGroup, UsageError } from '../command.ts'
-import { assertUser, withDatabase } from '../database.ts'
-import { commitEnd } from '../operator-appender.ts'
+import { assertUser, currentTime, withDatabase } from '../database.ts'
+import { commitEnd } from '../log-access.ts'
+import { userArgument } from '../option-values.ts'
 
 const revoke = defineCommand({
   name: 'sessions revoke',
-  summary: 'end every session of a user; their devices stay enrolled',
-  arguments: { user: { help: 'pairwise subject, as backends see it (u_…)' } },
-  options: { all: { type: 'boolean', help: 'required: single sessions cannot be named' } },
+  summary: 'end all sessions of a user',
+  arguments: { user: userArgument },
+  options: { all: { type: 'boolean', help: 'required: single sessions cannot be selected' } },
   notes: `
-The next request of each session is refused, in every process. The devices can log in again; to prevent that, use
-miniseal devices revoke.
+The next request of each session is refused, in every process. Devices stay enrolled and can log in again; to prevent
+that, use miniseal devices revoke.
 
-Reads MINISEAL_DATABASE, as the service does. With MINISEAL_MASTER_KEY the audit log names the user; without it, only
-the operation.
+Without MINISEAL_MASTER_KEY the audit log records the operation but not the user.
 `,
+  environment: ['MINISEAL_DATABASE', 'MINISEAL_MASTER_KEY'],
   async run({ user, all }, terminal) {
-    if (!all) throw new UsageError('sessions revoke needs --all')
+    if (!all) throw new UsageError('--all is required')
     return await withDatabase(terminal, async (store) => {
       await assertUser(store, user)
-      const now = Math.floor(Date.now() / 1000)
+      const now = currentTime()
       const active = (await store.listSessions(user)).filter(({ endedAt, expiresAt }) => {
         return endedAt === null && expiresAt > now
       })

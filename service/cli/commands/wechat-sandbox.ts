@@ -1,6 +1,7 @@
 import { readConfig } from '../../config/config.ts'
 import { createSandbox } from '../../wechat/sandbox/sandbox.ts'
-import { defineCommand, UsageError } from '../command.ts'
+import { defineCommand } from '../command.ts'
+import { hostOption, parsePort } from '../option-values.ts'
 import { untilSignal } from '../terminal.ts'
 
 export const wechatSandbox = defineCommand({
@@ -9,10 +10,10 @@ export const wechatSandbox = defineCommand({
   isServer: true,
   options: {
     port: { type: 'string', value: 'PORT', default: '8788', help: 'port to listen on' },
-    host: { type: 'string', value: 'HOST', default: '127.0.0.1', help: 'address to listen on' },
+    host: hostOption,
   },
   notes: `
-For tests and development: set MINISEAL_WECHAT_API of a service to the URL of the sandbox. It serves the apps of
+For tests and development. Set MINISEAL_WECHAT_API of the service to the URL of the sandbox. It serves the apps of
 MINISEAL_WECHAT_APPS (default: its own app).
 
   POST /sandbox/codes   {"appid","openid"?}                           issue a wx.login code
@@ -20,13 +21,12 @@ MINISEAL_WECHAT_APPS (default: its own app).
   POST /sandbox/faults  {"path","errcode"?|"status"?|"delay_ms"?|"drop"?,"times"?}   make calls fail
 `,
   async run({ port, host }, terminal) {
-    if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65535)
-      throw new UsageError('--port takes a number from 0 to 65535')
+    const portNumber = parsePort(port)
     // These variables describe the service, not the sandbox.
     const { NODE_ENV: _, PORT: __, HOST: ___, ...environment } = terminal.environment
     const sandbox = createSandbox({ apps: readConfig(environment).wechatApps })
-    const { url } = await sandbox.start(Number(port), host)
-    terminal.out(`the WeChat sandbox listens on ${url}\n`)
+    const { url } = await sandbox.start(portNumber, host)
+    terminal.out(`WeChat sandbox listening on ${url}\n`)
     await untilSignal()
     await sandbox.close()
     return 0

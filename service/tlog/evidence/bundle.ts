@@ -1,19 +1,20 @@
 /**
- * An evidence bundle: a `.zip` that proves one entry and discloses the chosen groups of it, and nothing else.
+ * The format of evidence bundles: a `.zip` that proves one entry and discloses the chosen groups of it, nothing else.
  *
  * ```
  * manifest.json                    format, entry, groups, and the SHA-256 of every other file
  * leaf.json  leaf.tlog-proof       the entry's bytes; its inclusion proof, with checkpoint and cosignatures
- * checkpoint.txt  checkpoint.sig   what the log's key signed, and the signature, for other tools
- * groups/<label>.json  .bin        salt and value; and the bytes whose SHA-256 is the commitment in the leaf
- * signature-base.txt  signature.bin  device-key.pem      what the device signed (RFC 9421), where `sig` is disclosed
- * enrolment/…                      the entry with which the device's key came to the user, in the same form
- * keys/log.pem  keys/service.json  policy.txt            the keys that count, to be compared with those known elsewhere
- * body.bin                         the request's body, if it was given
+ * checkpoint.txt  checkpoint.sig   the signed text and the signature of the log key, for other tools
+ * groups/<label>.json  .bin        salt and value; the bytes whose SHA-256 is the commitment in the leaf
+ * signature-base.txt  signature.bin  device-key.pem      the device signature (RFC 9421), if `sig` is disclosed
+ * enrolment/…                      the entry that enrolled the device key for the user, in the same form
+ * keys/log.pem  keys/service.json  policy.txt            the keys, to compare with those from another source
+ * body.bin                         the request body, if given
  * README.md  README.zh-CN.md
  * ```
  */
 import { createHash, createPublicKey } from 'node:crypto'
+import type { UnzipFileInfo } from 'fflate'
 import { strFromU8, unzipSync, zipSync } from 'fflate'
 import { concatBytes } from 'miniseal-protocol/bytes'
 import { decodeBase64, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
@@ -22,7 +23,7 @@ import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { parseTlogProof } from 'miniseal-protocol/tlog/tlog-proof'
 import { z } from 'zod'
 
-/** Names with their bytes. */
+/** File contents by name. */
 export type BundleFiles = ReadonlyMap<string, Uint8Array>
 
 const bundleFormat = 'miniseal-evidence/1'
@@ -40,14 +41,14 @@ const manifestShape = z.strictObject({
 export type Manifest = z.infer<typeof manifestShape>
 
 /** Bytes of all files and of the archive: zip bombs are rejected before unpacking. */
-const largestBundle = 32 * 1_048_576
+const maxBundleLength = 32 * 1_048_576
 const maxFiles = 64
 const fileName = /^[a-z][a-z0-9-]*(\/[a-z][a-z0-9-]*)*(\.[A-Za-z0-9-]+)+$|^README(\.zh-CN)?\.md$/
 
-/** Not a bundle; the message is for the user. */
+/** The file is not a bundle; the message is for the user. */
 export class BundleUnreadable extends Error {}
 
-/** The archive, its manifest with it. */
+/** Makes the archive, with its manifest. */
 export function writeBundle(files: BundleFiles, about: Omit<Manifest, 'files' | 'format'>): Uint8Array {
   const digests = Object.fromEntries([...files].map(([name, bytes]) => [name, digestOf(bytes)]))
   const manifest: Manifest = { format: bundleFormat, ...about, files: digests }
@@ -55,7 +56,7 @@ export function writeBundle(files: BundleFiles, about: Omit<Manifest, 'files' | 
   return zipSync({ [manifestName]: new Uint8Array(text), ...Object.fromEntries(files) })
 }
 
-/** A bundle as it was read; the digests of its files are not yet compared. */
+/** An unverified bundle. */
 export interface ReadBundle {
   readonly manifest: Manifest
   readonly files: BundleFiles
@@ -69,37 +70,31 @@ export function readBundle(archive: Uint8Array): ReadBundle {
   try {
     return { manifest: manifestShape.parse(JSON.parse(strFromU8(text ?? new Uint8Array(0)))), files }
   } catch {
-    throw new BundleUnreadable('the archive has no manifest of an evidence bundle')
+    throw new BundleUnreadable('the archive has no valid manifest')
   }
 }
 
 function unpack(archive: Uint8Array): Readonly<Record<string, Uint8Array>> {
   let total = 0
   const names = new Set<string>()
-  const isAllowed = ({
-    name,
-    originalSize,
-  }: {
-    readonly name: string
-    readonly originalSize: number
-  }): boolean => {
+  const isAllowed = ({ name, originalSize }: UnzipFileInfo): boolean => {
     total += originalSize
-    // Tools differ in which of two files with one name they show.
+    // Of two files with one name, tools show different ones.
     const isNew = names.size < names.add(name).size
-    if (total > largestBundle || !isNew || names.size > maxFiles || !fileName.test(name)) {
-      throw new BundleUnreadable('the archive holds what no evidence bundle has')
+    if (total > maxBundleLength || !isNew || names.size > maxFiles || !fileName.test(name)) {
+      throw new BundleUnreadable('the archive is not an evidence bundle')
     }
     return true
   }
   try {
-    if (archive.length > largestBundle) throw new BundleUnreadable('the archive is too large')
+    if (archive.length > maxBundleLength) throw new BundleUnreadable('the archive is too large')
     return unzipSync(archive, { filter: isAllowed })
   } catch (error) {
-    throw error instanceof BundleUnreadable ? error : new BundleUnreadable('the file is no zip archive')
+    throw error instanceof BundleUnreadable ? error : new BundleUnreadable('the file is not a zip archive')
   }
 }
 
-/** Files that are not the ones of the manifest, are missing, or are not in it. */
+/** Names of files that differ from the manifest, are missing, or are not in it. */
 export function differingFiles({ manifest, files }: ReadBundle): readonly string[] {
   const names = new Set([...Object.keys(manifest.files), ...files.keys()])
   return [...names].filter((name) => {
@@ -112,7 +107,7 @@ function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-// Readers of the bundle's files. All content is attacker-controlled.
+// Files of a bundle. All content is attacker-controlled.
 
 /** @throws Error when the bundle has no such file. */
 export function fileOf(files: BundleFiles, name: string): Uint8Array {
@@ -121,7 +116,7 @@ export function fileOf(files: BundleFiles, name: string): Uint8Array {
   return bytes
 }
 
-/** @throws Error as {@link fileOf}; FormatError for what is not UTF-8. */
+/** @throws Error as {@link fileOf}; FormatError unless it is UTF-8 */
 export function textOf(files: BundleFiles, name: string): string {
   return decodeUtf8(fileOf(files, name))
 }
@@ -131,11 +126,12 @@ export function proofOf(files: BundleFiles, folder: string) {
   return parseTlogProof(textOf(files, `${folder}leaf.tlog-proof`))
 }
 
-/** A group as it is disclosed. @throws Error for one that is not there, or of another form. */
+/** A disclosed group. @throws Error for a missing or malformed one */
 export function groupOf(files: BundleFiles, folder: string, label: string) {
   const group: unknown = JSON.parse(textOf(files, `${folder}groups/${label}.json`))
   const { salt, value } = group as { readonly salt: unknown; readonly value: unknown }
-  if (typeof salt !== 'string' || typeof value !== 'string') throw new Error(`${label} is no group`)
+  if (typeof salt !== 'string' || typeof value !== 'string')
+    throw new Error(`the group ${label} is malformed`)
   return { salt: decodeBase64(salt), value }
 }
 
@@ -144,7 +140,7 @@ export function committedBytes(label: string, salt: Uint8Array, value: string): 
   return concatBytes(encodeUtf8(`miniseal-audit/1\n${label}\n`), salt, encodeUtf8(value))
 }
 
-/** What a group says; `undefined` where it is not disclosed. @throws FormatError */
+/** The members of a group; `undefined` if it is not disclosed. @throws FormatError */
 export function findGroup(files: BundleFiles, folder: string, label: string): FlatObject | undefined {
   if (!files.has(`${folder}groups/${label}.json`)) return undefined
   return parseGroup(encodeUtf8(groupOf(files, folder, label).value))

@@ -1,4 +1,4 @@
-/** Makes the evidence bundle of one entry: the chosen disclosures and the proofs. */
+/** Makes the evidence bundle of one entry: disclosures, proofs and instructions. */
 
 import { decodeBase64, decodeBase64Url, encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 import type { GroupLabel } from 'miniseal-protocol/tlog/audit-leaf'
@@ -21,7 +21,6 @@ import { openGroups } from '../sealed-details.ts'
 import type { FindSubjectKey } from '../subject-keys.ts'
 import type { BundleFiles } from './bundle.ts'
 import { committedBytes, publicKeyPem, writeBundle } from './bundle.ts'
-import { evidenceReadme } from './readme.ts'
 
 /** No evidence can be made; the message is for the auditor. */
 export class EvidenceRefused extends Error {}
@@ -30,9 +29,9 @@ export interface EvidenceSources {
   readonly store: Pick<Store, 'searchLog'>
   readonly reader: LogReader
   readonly findKey: FindSubjectKey
-  /** Of the log of this origin. */
+  /** All keys of the log of this origin. */
   readonly logKeys: (origin: string) => readonly VerifierKey[]
-  /** Those that the service asks to cosign. */
+  /** Those that cosign for the service. */
   readonly witnesses: readonly PolicyWitness[]
   /** Public keys of the service, by kind: b64u. */
   readonly serviceKeys: Readonly<Record<string, readonly string[]>>
@@ -46,7 +45,7 @@ export interface EvidenceChoice {
 
 /**
  * @returns the archive
- * @throws EvidenceRefused where the entry has no checkpoint yet, or a chosen group is not there to be opened.
+ * @throws EvidenceRefused if no checkpoint covers the entry, or a chosen group does not exist or is erased
  */
 export async function makeEvidence(
   sources: EvidenceSources,
@@ -81,8 +80,8 @@ function choose(opened: OpenedGroups, labels: readonly string[]): OpenedGroups {
       if (group === undefined) {
         throw new EvidenceRefused(
           opened.size === 0
-            ? 'what the entry is about is erased, or over its time: only --groups "" is left to prove'
-            : `the entry has no group ${label}: it has ${[...opened.keys()].join(', ')}`,
+            ? 'the details of the entry are erased or expired: use --groups "" for the inclusion proof alone'
+            : `the entry has no group ${label}; it has ${[...opened.keys()].join(', ')}`,
         )
       }
       return [label, group]
@@ -90,7 +89,7 @@ function choose(opened: OpenedGroups, labels: readonly string[]): OpenedGroups {
   )
 }
 
-/** For other tools: what was signed, one signature, and its key. */
+/** The signed text, one signature and its key, for other tools. */
 function checkpointFiles(note: SignedNote, logKeys: readonly VerifierKey[]): readonly [string, Uint8Array][] {
   const [first] = verifyNoteSignatures(note, logKeys).good
   if (first === undefined) throw new EvidenceRefused('the checkpoint is not signed by a key of this service')
@@ -139,7 +138,7 @@ function membersOf(groups: OpenedGroups, label: string): FlatObject {
   return group === undefined ? {} : parseGroup(encodeUtf8(group.value))
 }
 
-/** What the device signed, for other tools. */
+/** The signature of the device, for other tools. */
 function signatureFiles(chosen: OpenedGroups): readonly [string, Uint8Array][] {
   const { base, signature, public_key: publicKey } = membersOf(chosen, 'sig')
   if (typeof base !== 'string' || typeof signature !== 'string' || typeof publicKey !== 'string') return []
@@ -174,4 +173,76 @@ async function enrolmentFiles(
     return new Map(await entryFiles('enrolment/', enrolment, await proofOf(sources, enrolment), shown))
   }
   return new Map()
+}
+
+// The README files, for readers who do not have the service.
+
+/** @returns the files `README.md` and `README.zh-CN.md` */
+function evidenceReadme(
+  groups: readonly string[],
+  hasSignature: boolean,
+): readonly (readonly [string, string])[] {
+  return [
+    ['README.md', english(groups, hasSignature)],
+    ['README.zh-CN.md', chinese(groups, hasSignature)],
+  ]
+}
+
+const checkpointCommand = `openssl pkeyutl -verify -rawin -pubin -inkey keys/log.pem -in checkpoint.txt -sigfile checkpoint.sig`
+const deviceCommand = `openssl pkeyutl -verify -rawin -pubin -inkey device-key.pem -in signature-base.txt -sigfile signature.bin`
+const groupCommand = (label: string): string =>
+  `openssl dgst -sha256 -binary groups/${label}.bin | base64     # = "c"."${label}" in leaf.json`
+const leafCommand = `{ printf '\\000'; cat leaf.json; } | sha256sum`
+const digestCommand = `openssl dgst -sha256 -binary body.bin | base64       # = sha-256=:…: in signature-base.txt`
+
+function commands(groups: readonly string[], hasSignature: boolean): string {
+  return [
+    checkpointCommand,
+    ...groups.map(groupCommand),
+    leafCommand,
+    ...(hasSignature ? [deviceCommand, digestCommand] : []),
+  ]
+    .map((line) => `    ${line}`)
+    .join('\n')
+}
+
+function english(groups: readonly string[], hasSignature: boolean): string {
+  return `# Evidence for one entry of an audit log
+
+\`leaf.json\` is the entry. It contains no personal data, only salted commitments (\`c\`) to groups of it. Disclosed here:
+${groups.join(', ') || 'none'}. \`leaf.tlog-proof\` proves that the entry is in the log. The checkpoint states size and root of the log;
+the log key signed it, and witnesses may have cosigned it.
+
+With Miniseal: \`npx miniseal audit check-evidence FILE.zip --vkey KEY\`. KEY is the verifier key of the log from another
+source: the key in the bundle does not prove who made the bundle. The command also compares the signed request with the entry:
+the lines of \`signature-base.txt\` must match \`groups/core.json\` and \`groups/pay.json\`.
+
+Without Miniseal:
+
+${commands(groups, hasSignature)}
+
+The hash of the entry is its leaf hash (RFC 6962). Combined with the hashes of \`leaf.tlog-proof\`, the leaf's sibling first, it gives
+the root in \`checkpoint.txt\` (RFC 9162, section 2.1.3.2).${hasSignature ? ' The device signed `signature-base.txt` (RFC 9421).' : ''} \`enrolment/\`, if present, contains the entry
+that enrolled the device key for the user, in the same form. \`manifest.json\` has the SHA-256 of every file.
+`
+}
+
+function chinese(groups: readonly string[], hasSignature: boolean): string {
+  return `# 审计日志中一条记录的证据
+
+\`leaf.json\` 是这条记录本身，其中不含任何个人信息：相关内容位于加盐承诺（\`c\`）之后。本证据披露的分组：${groups.join('、') || '无'}。
+\`leaf.tlog-proof\` 证明该记录在日志之中；检查点写明日志的大小与根哈希，由日志的密钥签名，也可能有见证方联署。
+
+使用 Miniseal 验证：\`npx miniseal audit check-evidence FILE.zip --vkey KEY\`。KEY 是您从其他途径获知的日志公钥：
+随证据一起送来的公钥不能证明证据出自何人。它还会把设备签名的内容与记录逐项比较：
+\`signature-base.txt\` 中的各行必须与 \`groups/core.json\`、\`groups/pay.json\` 一致。
+
+不使用 Miniseal 验证：
+
+${commands(groups, hasSignature)}
+
+最后得到的记录哈希即叶哈希（RFC 6962）。从叶的兄弟节点开始，与 \`leaf.tlog-proof\` 中的各哈希依次计算，应得到 \`checkpoint.txt\`
+中的根哈希（RFC 9162 第 2.1.3.2 节）。${hasSignature ? '`signature-base.txt` 是设备签名的内容（RFC 9421）。' : ''}如有 \`enrolment/\`，其中是该设备密钥归属该用户的记录，形式相同。
+\`manifest.json\` 列出每个文件的 SHA-256。
+`
 }

@@ -1,4 +1,4 @@
-/** Checks one entry: its columns against the entry's bytes, its sealed details against commitments and blind indexes. */
+/** Checks one entry: columns against its bytes, sealed details against commitments and blind indexes. */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { decodeHex } from 'miniseal-protocol/text'
 import { parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
@@ -10,7 +10,7 @@ import { commitmentOf, openDetail } from '../sealed-details.ts'
 import type { FindSubjectKey } from '../subject-keys.ts'
 import type { Findings } from './findings.ts'
 
-/** The members of an entry that the check needs. */
+/** The checked members of an entry. */
 export interface ReadLeaf {
   /** 16 bytes. */
   readonly id: Uint8Array
@@ -20,7 +20,7 @@ export interface ReadLeaf {
   readonly at: number
   /** Empty: none. */
   readonly app: string
-  /** Of a refusal, where it is a public fact; else it is in a group. */
+  /** Of a refusal, if it is a public fact; otherwise it is in a group. */
   readonly code: string | undefined
   /** Retention of its detail in seconds; `undefined` if unparsable. */
   readonly retentionSeconds: number | undefined
@@ -28,7 +28,7 @@ export interface ReadLeaf {
   readonly commitments: ReadonlyMap<string, string>
 }
 
-/** Compares an entry's sealed part with its leaf. */
+/** Compares the sealed details of an entry with its leaf. */
 export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
 
 const maxLeafLength = 2_048
@@ -38,9 +38,9 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** 32 bytes in base64. */
 const digestText = /^[A-Za-z0-9+/]{43}=$/
 
-/** @throws Error for bytes that are no leaf. */
+/** @throws Error unless the bytes are a leaf */
 export function readLeaf(bytes: Uint8Array): ReadLeaf {
-  if (bytes.length > maxLeafLength) throw new Error('a leaf is too long')
+  if (bytes.length > maxLeafLength) throw new Error('the leaf is too long')
   const value: unknown = JSON.parse(utf8.decode(bytes))
   if (!isRecord(value) || value.v !== 1) throw new Error('not a leaf')
   const groups = value.c === undefined ? {} : value.c
@@ -82,14 +82,14 @@ function textOf(value: unknown): string {
 /**
  * Compares the columns of a row with its entry: a changed column would hide the entry from searches.
  *
- * @returns the leaf; `undefined` when its bytes are none, which is a finding
+ * @returns the leaf; `undefined` for malformed bytes, which is a finding
  */
 export function checkColumns(row: PendingEntry, location: string, findings: Findings): ReadLeaf | undefined {
   let leaf: ReadLeaf
   try {
     leaf = readLeaf(row.leaf)
   } catch {
-    findings.report('entry-unreadable', location, 'its bytes are no leaf')
+    findings.report('entry-unreadable', location, 'the bytes are not an entry')
     return undefined
   }
   const wrong = [
@@ -101,7 +101,7 @@ export function checkColumns(row: PendingEntry, location: string, findings: Find
     ['code', leaf.code === undefined || row.code === leaf.code],
   ].filter(([, isSame]) => isSame === false)
   for (const [column] of wrong) {
-    findings.report('column-changed', location, `the column ${column} is not what its leaf says`)
+    findings.report('column-changed', location, `the column ${column} differs from the entry`)
   }
   return leaf
 }
@@ -111,18 +111,18 @@ export function checkColumns(row: PendingEntry, location: string, findings: Find
 /** Counts of details. */
 export interface DetailCount {
   opened: number
-  /** Pruned after their time, or there never was anything. */
+  /** Pruned after their retention period, or none from the start. */
   absent: number
-  /** Gone before their time. */
+  /** Deleted within their retention period. */
   erased: number
 }
 
 export interface DetailCheck {
   readonly check: CheckDetail
   readonly count: Readonly<DetailCount>
-  /** For authentic pending entries: they may record an erasure. */
+  /** For authentic pending entries, which may record an erasure. */
   readonly seePending: (leaf: Uint8Array) => void
-  /** To be called when every entry was seen. */
+  /** Call it after the last entry. */
   finish(): void
 }
 
@@ -139,10 +139,10 @@ export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailChe
   const count: DetailCount = { opened: 0, absent: 0, erased: 0 }
   let erasures = 0
   let firstErased: string | undefined
-  const passOver = (leaf: ReadLeaf, location: string): void => {
-    // By the entry, not the column, which an attacker could change.
-    const isOver = leaf.commitments.size === 0 || leaf.at / 1000 + (leaf.retentionSeconds ?? 0) <= now
-    if (isOver) {
+  const countMissing = (leaf: ReadLeaf, location: string): void => {
+    // From the entry: an attacker could change the column.
+    const isExpired = leaf.commitments.size === 0 || leaf.at / 1000 + (leaf.retentionSeconds ?? 0) <= now
+    if (isExpired) {
       count.absent++
       return
     }
@@ -152,7 +152,7 @@ export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailChe
   const check = async (row: LogEntry, leaf: ReadLeaf, location: string): Promise<void> => {
     if (leaf.kind === 'erased') erasures++
     if (row.detail === null) {
-      passOver(leaf, location)
+      countMissing(leaf, location)
       return
     }
     try {
@@ -161,9 +161,9 @@ export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailChe
       const groups = openDetail(row.detail, row.id, key)
       count.opened++
       compareGroups(groups, leaf, location, findings)
-      compareTags(groups, row, location, { blindIndexOf, findings })
+      compareBlindIndexes(groups, row, location, { blindIndexOf, findings })
     } catch {
-      const message = 'its sealed part does not open: it is not what was sealed for this entry and this user'
+      const message = 'the details cannot be decrypted with the key of this entry and user'
       findings.report('detail-changed', location, message)
     }
   }
@@ -172,7 +172,7 @@ export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailChe
   }
   const finish = (): void => {
     if (firstErased === undefined || erasures > 0) return
-    const message = `it and ${count.erased - 1} more are gone before their time, and no entry tells of an erasure`
+    const message = `the details of this and ${count.erased - 1} more entries are missing, and no entry records an erasure`
     findings.report('detail-missing', firstErased, message)
   }
   return { check, count, seePending, finish }
@@ -188,16 +188,12 @@ function compareGroups(
     const [committed, group] = [commitments.get(label), groups.get(label)]
     const computed = group === undefined ? '' : Buffer.from(commitmentOf(label, group)).toString('base64')
     if (committed !== computed) {
-      findings.report(
-        'detail-changed',
-        location,
-        `the group ${label} is not the one that the leaf commits to`,
-      )
+      findings.report('detail-changed', location, `the group ${label} does not match its commitment`)
     }
   }
 }
 
-function compareTags(
+function compareBlindIndexes(
   groups: OpenedGroups,
   row: LogEntry,
   location: string,
@@ -218,12 +214,16 @@ function compareTags(
         ? value === undefined
         : value !== undefined && equalBytes(stored, blindIndexOf(name, value))
     if (!isSame)
-      findings.report('blind-index-changed', location, `it is found by another ${name} than it is about`)
+      findings.report(
+        'blind-index-changed',
+        location,
+        `the blind index of the ${name} differs from the details`,
+      )
   }
   const isRefusal =
     core?.refusal === undefined ? row.code === null || row.result !== 'ok' : core.refusal === row.code
   if (!isRefusal) {
-    findings.report('column-changed', location, 'the column code is not the refusal that was logged')
+    findings.report('column-changed', location, 'the column code differs from the details')
   }
 }
 

@@ -16,9 +16,9 @@ export interface TreeCheck<E extends FoundEntry> {
   readonly source: LogSource<E>
   readonly findings: Findings
   readonly inspect: InspectEntries<E>
-  /** Leave out for the whole log. */
-  readonly since?: VerifiedTree
-  readonly onProgress?: (done: number, total: number) => void
+  /** `undefined`: the whole log. */
+  readonly since: VerifiedTree | undefined
+  readonly onProgress: (done: number, total: number) => void
 }
 
 /** The recomputed tree. */
@@ -27,13 +27,13 @@ export interface CheckedTree {
   readonly root: Uint8Array
 }
 
-/** Checks one log. What is wrong goes to `findings`. */
+/** Checks one log and reports to `findings`. */
 export async function checkTree<E extends FoundEntry>(check: TreeCheck<E>): Promise<CheckedTree> {
   const run = new TreeRun(check)
   await run.start()
   for await (const batch of check.source.entries(run.size)) {
     await run.take(batch)
-    check.onProgress?.(run.size, check.source.size)
+    check.onProgress(run.size, check.source.size)
   }
   return await run.finish()
 }
@@ -44,9 +44,9 @@ class TreeRun<E extends FoundEntry> {
   readonly #filled: ComputedTile[] = []
   #tree: GrowingTree
   #next: SignedTree | undefined
-  /** Signed trees that contradict the entries, and those larger than the log: one finding each. */
-  readonly #contradicting = new Several()
-  readonly #beyond = new Several()
+  /** Signed trees that are inconsistent with the entries, and those larger than the log: one finding each. */
+  readonly #inconsistent = new SignedTrees()
+  readonly #beyond = new SignedTrees()
   #tile: { readonly index: number; readonly hashes: Uint8Array | undefined } | undefined
 
   constructor(check: TreeCheck<E>) {
@@ -79,7 +79,7 @@ class TreeRun<E extends FoundEntry> {
       await this.#compareSigned()
     }
     for (const { index } of batch.slice(within.length)) {
-      findings.report('entry-beyond', this.#locationOf(index), 'the tree does not reach to this entry')
+      findings.report('entry-beyond', this.#locationOf(index), 'the entry is beyond the end of the tree')
     }
     await inspect(within)
     await this.#compareTiles()
@@ -91,7 +91,7 @@ class TreeRun<E extends FoundEntry> {
     await this.#compareSigned()
     const root = this.#tree.root()
     if (!equalBytes(root, source.root)) {
-      findings.report('root-changed', source.name, 'the entries do not give the root that the log states')
+      findings.report('root-changed', source.name, 'the root of the entries differs from the stored root')
     }
     for (; this.#next !== undefined; await this.#advance()) this.#beyond.add(this.#next)
     this.#reportSigned()
@@ -100,7 +100,7 @@ class TreeRun<E extends FoundEntry> {
     return { size: this.#tree.size, root }
   }
 
-  /** Fills what is missing before `position` with the tile's hashes, so that all that follows can still be checked. */
+  /** Replaces missing entries before `index` by the hashes of the tile, so that the following ones can be checked. */
   async #bridge(index: number): Promise<void> {
     const from = this.#tree.size
     if (from >= index) return
@@ -131,13 +131,13 @@ class TreeRun<E extends FoundEntry> {
       findings.report(
         'entry-changed',
         location,
-        'its bytes have neither the stored hash nor the hash in the tree',
+        'the hash of the bytes is neither the stored hash nor the hash in the tree',
       )
       return inTile ?? computed
     }
     if (!isAsStored)
-      findings.report('column-changed', location, 'its stored hash is not the hash of its bytes')
-    else findings.report('entry-changed', location, 'its hash is not the one in the tree')
+      findings.report('column-changed', location, 'the stored hash differs from the hash of the bytes')
+    else findings.report('entry-changed', location, 'the hash of the bytes differs from the hash in the tree')
     return computed
   }
 
@@ -156,15 +156,16 @@ class TreeRun<E extends FoundEntry> {
     for (const { level, index, hashes } of this.#filled.splice(0)) {
       const stored = await source.tile(level, index)
       const location = `${source.name}, tile ${level}/${index}`
-      if (stored === undefined) findings.report('tile-missing', location, 'there is no such tile')
-      else if (stored.length < hashes.length) findings.report('tile-changed', location, 'the tile is cut off')
+      if (stored === undefined) findings.report('tile-missing', location, 'the tile is missing')
+      else if (stored.length < hashes.length)
+        findings.report('tile-changed', location, 'the tile is truncated')
       else if (stored.length > hashes.length)
-        findings.report('tile-beyond', location, 'the tile holds more than the tree')
+        findings.report('tile-beyond', location, 'the tile has more hashes than the tree')
       else if (!equalBytes(stored, hashes)) {
         findings.report(
           'tile-changed',
           location,
-          `hash ${differenceOf(stored, hashes)} is not that of the entries`,
+          `hash ${differenceOf(stored, hashes)} differs from the entries`,
         )
       }
     }
@@ -178,21 +179,21 @@ class TreeRun<E extends FoundEntry> {
   async #compareSigned(): Promise<void> {
     while (this.#next !== undefined && this.#next.size <= this.#tree.size) {
       const isSame = this.#next.size === this.#tree.size && equalBytes(this.#next.root, this.#tree.root())
-      if (!isSame) this.#contradicting.add(this.#next)
+      if (!isSame) this.#inconsistent.add(this.#next)
       await this.#advance()
     }
   }
 
   #reportSigned(): void {
     const { source, findings } = this.#check
-    const wrong = this.#contradicting.first
+    const wrong = this.#inconsistent.first
     if (wrong !== undefined) {
-      const message = `the log is not the one of ${this.#contradicting}: entries before ${wrong.size} were changed, or another tree was put in its place`
+      const message = `the log is inconsistent with ${this.#inconsistent}: entries before ${wrong.size} were changed, or the log was replaced`
       findings.report('checkpoint-inconsistent', `${source.name}, size ${wrong.size}`, message)
     }
     const larger = this.#beyond.first
     if (larger !== undefined) {
-      const message = `the log has ${source.size} entries, fewer than ${this.#beyond}: its end is cut off, or an old copy was restored`
+      const message = `the log has ${source.size} entries, fewer than ${this.#beyond}: it was truncated, or a backup was restored`
       findings.report('rolled-back', `${source.name}, size ${larger.size}`, message)
     }
   }
@@ -203,7 +204,7 @@ class TreeRun<E extends FoundEntry> {
 }
 
 /** Signed trees that share one finding. */
-class Several {
+class SignedTrees {
   #count = 0
   first: SignedTree | undefined
   #last: SignedTree | undefined
@@ -236,14 +237,12 @@ function differenceOf(a: Uint8Array, b: Uint8Array): number {
   return Math.floor(a.findIndex((byte, i) => byte !== b[i]) / 32)
 }
 
-/** Where a log is read from that is to be checked: a database, or its tiles over HTTP. */
-
 /** An unverified entry. */
 export interface FoundEntry {
   readonly index: number
   /** `undefined` if only the hash is available. */
   readonly leaf: Uint8Array | undefined
-  /** The leaf hash as it is stored beside it, where it is. */
+  /** The leaf hash that is stored with the entry, if any. */
   readonly hash?: Uint8Array
 }
 
@@ -252,20 +251,20 @@ export interface SignedTree {
   readonly size: number
   /** 32 bytes. */
   readonly root: Uint8Array
-  /** What says so: `the checkpoint of size 300`. */
+  /** Its source, for messages: `the checkpoint of size 300`. */
   readonly named: string
 }
 
-/** One log under test. */
+/** A log to check: in a database, or over HTTP. */
 export interface LogSource<E extends FoundEntry = FoundEntry> {
   /** `log 0`, for locations. */
   readonly name: string
-  /** What the tree is said to be now. */
+  /** Size and root of the tree as stated; not verified. */
   readonly size: number
   readonly root: Uint8Array
-  /** Batches in the order of their positions, from `from` on. Some may be missing, some may be too many. */
+  /** Batches in the order of indexes, from `from`. Entries may be missing, or beyond the size. */
   entries(from: number): AsyncIterable<readonly E[]>
-  /** The hashes of a stored tile, whatever there is. */
+  /** The hashes of a stored tile. */
   tile(level: number, index: number): Promise<Uint8Array | undefined>
   /** Trees of at least `from` leaves, the smallest first. */
   signedTrees(from: number): AsyncIterable<SignedTree>

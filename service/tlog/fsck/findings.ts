@@ -1,6 +1,6 @@
 /** Findings of a check. */
 
-/** Closed list; stable for scripts. */
+/** The closed list of codes; stable for scripts. */
 export type FindingCode =
   | 'entry-missing'
   | 'entry-changed'
@@ -25,7 +25,7 @@ export type FindingCode =
 
 export interface Finding {
   readonly code: FindingCode
-  /** `log 0, entry 17`: for people. */
+  /** For people: `log 0, entry 17`. */
   readonly location: string
   readonly message: string
 }
@@ -39,7 +39,7 @@ export interface Findings {
   readonly reported: readonly Finding[]
 }
 
-/** Bounds memory for a log that is wrong throughout. */
+/** Bounds memory for a thoroughly damaged log. */
 const maxReported = 1_000
 
 export function collectFindings(): Findings {

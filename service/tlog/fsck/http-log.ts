@@ -1,15 +1,16 @@
 /** A log over HTTP (C2SP tlog-tiles), as the source of a check. Responses are attacker-controlled. */
-
+import { boundedFetch } from '../bounded-fetch.ts'
 import type { FoundEntry, LogSource, SignedTree } from './check-tree.ts'
 import { tileWidth } from './recomputed-tree.ts'
 
 /** The log cannot be read; the message is for the auditor. */
 export class HttpLogFailed extends Error {}
 
-/** Bytes of the largest bundle: 256 entries of the 65,535 bytes that a length can say. */
-const largestBundle = tileWidth * 65_537
+/** Bytes: 256 entries of at most 65,535 bytes, each with its length. */
+const maxBundleLength = tileWidth * 65_537
 
-const patience = 30_000
+/** Milliseconds for one resource. */
+const deadline = 30_000
 
 /** The signed note as it is served. @throws HttpLogFailed */
 export async function readHttpCheckpoint(url: string): Promise<string> {
@@ -17,8 +18,8 @@ export async function readHttpCheckpoint(url: string): Promise<string> {
 }
 
 /**
- * @param token of an auditor. Without it, leaf hashes are taken from the lowest tiles, and entries are not seen.
- * @param claimed what the tree is compared with
+ * @param token of an auditor; without it leaf hashes are read from the lowest tiles, and entries are not read
+ * @param claimed the trees to compare with
  */
 export function httpLog(
   url: string,
@@ -33,7 +34,7 @@ export function httpLog(
     const width = widthOf(level, index)
     if (width <= 0) return undefined
     const path = `${base(url)}/tile/${level}/${pathOf(index, width)}`
-    // The same tile is asked for while its entries are hashed, and when it is full.
+    // A tile is read when its entries are hashed, and again when it is complete.
     if (last?.path !== path) last = { path, hashes: await get(path, undefined, 8_192) }
     return last.hashes
   }
@@ -47,7 +48,7 @@ export function httpLog(
         const first = index * tileWidth
         const location = `${base(url)}/tile/entries/${pathOf(index, widthOf(0, index))}`
         if (token === undefined) yield readHashes((await tile(0, index)) ?? new Uint8Array(0), first)
-        else yield readBundle(await get(location, token, largestBundle), first, location)
+        else yield readBundle(await get(location, token, maxBundleLength), first, location)
       }
     },
     async *signedTrees(from) {
@@ -60,7 +61,7 @@ function base(url: string): string {
   return url.replace(/\/+$/, '')
 }
 
-/** `x001/x234/067`, with `.p/W` for a tile that is not full. */
+/** `x001/x234/067`, with `.p/W` for a partial tile. */
 function pathOf(index: number, width: number): string {
   const digits = String(index)
   const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').match(/.{3}/g) ?? []
@@ -80,28 +81,22 @@ function readBundle(bytes: Uint8Array, first: number, location: string): readonl
   for (let at = 0; at < bytes.length; ) {
     const end = at + 2 + (at + 2 <= bytes.length ? view.getUint16(at) : 0)
     if (end > bytes.length || entries.length === tileWidth)
-      throw new HttpLogFailed(`${location} is no bundle of entries`)
+      throw new HttpLogFailed(`${location} is not an entry bundle`)
     entries.push({ index: first + entries.length, leaf: bytes.slice(at + 2, end) })
     at = end
   }
   return entries
 }
 
-async function get(url: string, token: string | undefined, longest: number): Promise<Uint8Array> {
+async function get(url: string, token: string | undefined, maxLength: number): Promise<Uint8Array> {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
-  let response: Response
-  try {
-    response = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(patience) })
-    if (response.ok) {
-      const bytes = new Uint8Array(await response.arrayBuffer())
-      if (bytes.length <= longest) return bytes
-    }
-  } catch {
-    throw new HttpLogFailed(`${url} cannot be read`)
-  }
+  const { status, bytes } = await boundedFetch(
+    url,
+    { headers, deadline, maxLength },
+    (reason) => new HttpLogFailed(`${url} cannot be read: ${reason}`),
+  )
+  if (status >= 200 && status < 300) return bytes
   throw new HttpLogFailed(
-    response.ok
-      ? `${url} is too long`
-      : `${url} answers ${response.status}${response.status === 401 ? ': the token is not accepted' : ''}`,
+    `${url} returned status ${status}${status === 401 ? ': the token is not accepted' : ''}`,
   )
 }

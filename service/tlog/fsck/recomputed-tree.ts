@@ -1,7 +1,7 @@
 /**
  * Recomputes the tree of a log from leaf hashes (RFC 6962, section 2.1), with one tile a level in memory.
  *
- * Independent of the sequencer's code on purpose: shared code would share its faults.
+ * Deliberately independent of the sequencer's code: shared code would share its defects.
  */
 import sodium from 'sodium-native'
 
@@ -10,7 +10,7 @@ export const tileWidth = 256
 
 const hashLength = 32
 
-/** A tile that the tree has filled, or ends in. */
+/** A full tile, or the last tile of its level. */
 export interface ComputedTile {
   readonly level: number
   readonly index: number
@@ -20,11 +20,11 @@ export interface ComputedTile {
 
 export interface GrowingTree {
   readonly size: number
-  /** Takes the next leaf's hash, 32 bytes. */
+  /** Appends the hash of the next leaf, 32 bytes. */
   append(leafHash: Uint8Array): void
-  /** The root of what has been appended, 32 bytes. */
+  /** The current root, 32 bytes. */
   root(): Uint8Array
-  /** Hands out the tiles that are not full, the lowest level first. For the end. */
+  /** Emits the partial tiles, the lowest level first. */
   finish(): void
 }
 
@@ -35,9 +35,9 @@ interface Level {
 }
 
 /**
- * @param onTile gets every tile when it is full
- * @param edge the tiles that a tree of `size` leaves ends in, by level, to continue from; the caller compares
- *   `root()` with a known root
+ * @param onTile receives each full tile
+ * @param edge the last tiles of a tree of `size` leaves, by level, to continue from; the caller compares `root()` with a
+ *   known root
  */
 export function growTree(
   onTile: (tile: ComputedTile) => void,
@@ -89,7 +89,7 @@ function startLevel(size: number, level: number, given: Uint8Array): Level {
   }
 }
 
-/** Higher levels hold what is further left; within a tile the larger subtrees come first. */
+/** Higher levels cover earlier leaves; within a tile the larger subtrees come first. */
 function rootOfLevels(levels: readonly Level[]): Uint8Array {
   let right: Buffer | undefined
   for (const { hashes, width } of levels) {
@@ -118,7 +118,7 @@ function rootOf(hashes: Buffer, first: number, width: number): Buffer {
   return row
 }
 
-/** `0x01 ‖ left ‖ right`, filled anew each time. */
+/** `0x01 ‖ left ‖ right`; reused. */
 const pair = Buffer.alloc(1 + 2 * hashLength, 1)
 
 function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {

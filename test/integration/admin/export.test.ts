@@ -75,7 +75,7 @@ it('writes the public facts of a leaf into a cell of their own', async () => {
 it('takes the filters of the pages, and refuses what is none', async () => {
   expect((await run('--path', '/wallet/*', '--user', 'u_person-1')).err).toBe('400 entries\n')
   await expect(run('--result', 'maybe')).rejects.toThrow(/--result takes/)
-  await expect(run('--format', 'xml')).rejects.toThrow(/--format takes/)
+  await expect(run('--format', 'xml')).rejects.toThrow(/--format must be/)
 })
 
 it('an export is logged before its first line, without the values of its filters', async () => {

@@ -250,6 +250,6 @@ describeWithBothDatabases('who has the database', (create) => {
     const reads = ofKind(await readLog(service.environment), 'audit-read').map(({ leaf }) => leaf.facts)
     expect(reads).toContainEqual(expect.objectContaining({ auditor: 'dismissed' }))
     const { out } = await runCommand(auditor, ['list'], service.environment)
-    expect(out).toMatch(/dismissed +reader +in use/)
+    expect(out).toMatch(/dismissed +reader +active/)
   })
 })

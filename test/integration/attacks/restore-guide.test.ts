@@ -86,11 +86,11 @@ it('a restore revives nothing that ended, explains the loss, and verify exits wi
   expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0])
   const [restored, , next, verified] = said
   expect(restored?.out).toContain('npx miniseal audit new-origin')
-  expect(next?.out).toMatch(/^started the log .*-2\nit references /)
+  expect(next?.out).toMatch(/^started log .*-2\nit references /)
   expect(verified?.out).toMatch(
     /was restored from a backup: [1-9]\d* of [1-9]\d* signed entries are present; .*-2 continues it/,
   )
-  expect(verified?.out).toContain('ok: the log is what was signed')
+  expect(verified?.out).toContain('ok: the log matches its signatures')
   expect(statSync(path).mode & 0o777).toBe(0o600)
 
   service = await startTestService({ environment })
@@ -157,7 +157,7 @@ it('each restore keeps the replaced database under a unique name', async () => {
   await service.stop()
   const said: CommandResult[] = []
   for (let i = 0; i < 4; i++) said.push(await run(restore[0] ?? ''))
-  const kept = said.map(({ out }) => /is (\S+\.replaced-\S+)/.exec(out)?.[1] ?? '')
+  const kept = said.map(({ out }) => /: (\S+\.replaced-\S+)/.exec(out)?.[1] ?? '')
   expect(new Set(kept).size).toBe(4)
   for (const name of kept) expect(existsSync(name), name).toBe(true)
 })
@@ -184,7 +184,7 @@ it('a rollback that the new log does not cite remains a finding', async () => {
   await logIn(service)
   await service.stop()
   const first = await run(restore[0] ?? '')
-  expect(existsSync(/is (\S+\.replaced-\d+)/.exec(first.out)?.[1] ?? '')).toBe(true)
+  expect(existsSync(/: (\S+\.replaced-\d+)/.exec(first.out)?.[1] ?? '')).toBe(true)
   for (const line of restore.slice(1)) await run(line)
   copyFileSync(path, join(folder.path, 'later.db'))
   service = await startTestService({ environment })

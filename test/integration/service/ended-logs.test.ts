@@ -93,7 +93,7 @@ it('is not told of before there is one', async () => {
 it('is told of within a second by a service that runs, and its receipts verify on every phone', async () => {
   const before = await publishedLog()
   const { code, out } = await runCommand(newOrigin, [], service.environment)
-  expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining(`started the log ${old}-2`) })
+  expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining(`started log ${old}-2`) })
   await vi.waitFor(async () => expect((await publishedLog()).origin).toBe(`${old}-2`), 60_000)
   // With the new name at once: what a phone fetches now, it keeps for a day.
   const after = await publishedLog()
@@ -118,7 +118,7 @@ it('has its verifier key exported, so that auditors check evidence of it', async
   // The log's name does not say which service it is of.
   const check = (...args: readonly string[]) => runCommand(checkEvidenceCommand, [file, ...args], {})
   expect((await check('--vkey', vkey, '--origin', service.origin)).code).toBe(0)
-  expect((await check('--vkey', vkey)).out).toContain('which is not the service')
+  expect((await check('--vkey', vkey)).out).toContain('which is not this service')
   // The same key, named for the log of now.
   expect((await check('--vkey', log.vkey, '--origin', service.origin)).code).toBe(1)
 })

@@ -160,7 +160,7 @@ it('the commands rotate, export and revoke the log key', async () => {
   const before = await exported()
   expect(before.log_keys).toHaveLength(1)
   const { out } = await run('rotate', 'log')
-  expect(out).toMatch(/^new log key \S{43}, used from now on\nBoth keys sign checkpoints\./)
+  expect(out).toMatch(/^new log key \S{43}, used immediately\nBoth keys sign checkpoints\./)
   const [next = ''] = /\S{43}/.exec(out) ?? []
   const after = await exported()
   // The old one is what clients are told, for a day.
@@ -172,8 +172,6 @@ it('the commands rotate, export and revoke the log key', async () => {
   for (const { vkey } of after.log_keys) expect(text).toContain(`log        ${vkey}\n`)
   const old = before.log_keys[0].kid
   expect((await run('list')).out).toContain(`log        ${old}  also signs until `)
-  expect((await run('revoke', 'log', old, '--now')).out).toBe(
-    `log key ${old} is revoked, ${next} is in use\n`,
-  )
+  expect((await run('revoke', 'log', old, '--now')).out).toBe(`revoked log key ${old}; ${next} is active\n`)
   expect((await exported()).log_keys.map(({ kid }: { kid: string }) => kid)).toEqual([next])
 })

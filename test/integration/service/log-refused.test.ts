@@ -109,7 +109,7 @@ it('goes on under a new origin that the operator starts, without a restart', {
 }, async () => {
   const { code, out } = await command('new-origin')
   expect(code).toBe(0)
-  expect(out).toContain('started the log pay.example.com/audit/2026-2')
+  expect(out).toContain('started log pay.example.com/audit/2026-2')
   expect(out).toContain(`references pay.example.com/audit/2026, ${lost} entries`)
   for (const end = Date.now() + 60_000; Date.now() < end; await sleep(100)) {
     if ((await fetch(`${service.url}/readyz`)).status === 200) break

@@ -77,7 +77,7 @@ it('rewraps every value, so that the service works without the old master key', 
   expect(said).toMatchObject({ code: 0, err: '' })
   expect(said.out).toContain(`${values} values wrapped`)
   expect(said.out).toContain('can be removed')
-  expect(await list()).toMatch(/^master +no value under an old key$/m)
+  expect(await list()).toMatch(/^master +no values under an old key$/m)
   await serving(newerText, async (service) => {
     const moved = new RawSession({ ...session, service })
     expect((await moved.send(transfer)).fields).toContainEqual(['idempotency-replayed', 'true'])
@@ -146,7 +146,7 @@ it('rewrapping reports unreadable values, keeps them unchanged, and still requir
   expect(said.code).toBe(1)
   expect(said.out).toContain(`${values - 1} values wrapped`)
   expect(said.out).not.toContain('can be removed')
-  expect(said.err).toBe('1 values cannot be unwrapped with any of the given master keys\n')
+  expect(said.err).toBe('1 values cannot be unwrapped with the given master keys\n')
 })
 
 it('rewrapping reports a service that still writes with the old key', async () => {

@@ -131,7 +131,7 @@ it('holds, step by step, in English and in Chinese', async () => {
   expect(said.out).toContain(`ok     The device signed the request: device ${keyid}`)
   expect(said.out).toContain('ok     The device key belongs to this user: device-added')
   expect(said.out).toContain(`ok     The body matches the signed digest: ${body.length} bytes`)
-  expect(said.out).toContain('The evidence holds.')
+  expect(said.out).toContain('The evidence is valid.')
   const chinese = await runCommand(checkEvidenceCommand, [file, '--vkey', log.vkey], { LANG: 'zh_CN.UTF-8' })
   expect(chinese.out).toContain('通过   检查点由日志签名')
   expect(chinese.out).toContain('证据成立。')
@@ -170,8 +170,8 @@ it('evidence is invalid under another key than the trusted one', async () => {
   expect(said.out).toContain('FAILED The log signed the checkpoint')
   const unknown = await check(file)
   expect(unknown.code).toBe(3)
-  expect(unknown.out).toContain('not compared with a key known from elsewhere')
-  expect(unknown.out).toContain('The parts fit; the log key was not checked')
+  expect(unknown.out).toContain('not compared with a trusted key')
+  expect(unknown.out).toContain('The parts are consistent; the log key was not checked')
   expect(JSON.parse((await check(file, '--json')).out)).toMatchObject({ ok: false, verdict: 'fits' })
   // A witness is no log: its key alone does not say whose log it is.
   const witness = { kind: 'cosignature', name: 'witness.example', publicKey } as const
@@ -190,7 +190,7 @@ it('does not hold without the witnesses that the policy asks for', async () => {
   writeFileSync(path('policy'), `log ${log.vkey}\nwitness w ${witness}\ngroup g any w\nquorum g\n`)
   const said = await check(file, '--policy', path('policy'))
   expect(said.code).toBe(1)
-  expect(said.out).toContain('fewer witnesses than the policy asks for')
+  expect(said.out).toContain('fewer cosignatures than the policy requires')
   writeFileSync(path('policy'), `log ${log.vkey}\nquorum none\n`)
   expect((await check(file, '--policy', path('policy'))).code).toBe(0)
 })
@@ -254,14 +254,14 @@ it('is not made with a body that was not signed, a group that is not there, or f
     runCommand(evidence, [...args, '--out', path('none.zip')], log.environment)
   expect(await run(id, '--body', path('other.json'))).toMatchObject({
     code: 1,
-    err: expect.stringContaining('the body is not the one that was signed'),
+    err: expect.stringContaining('the body does not match the signed digest'),
   })
   expect(() => readFileSync(path('none.zip'))).toThrow()
   await expect(run(leafIdText(other.id), '--groups', 'sig')).rejects.toThrow(/has no group sig/)
-  await expect(run('00000000-0000-7000-8000-000000000000')).rejects.toThrow('there is no such entry')
-  await expect(run('nothing')).rejects.toThrow(/ID is not the UUID or the leaf hash/)
+  await expect(run('00000000-0000-7000-8000-000000000000')).rejects.toThrow('entry not found')
+  await expect(run('nothing')).rejects.toThrow(/ID must be the UUID or the leaf hash/)
   writeFileSync(path('noise.zip'), 'no archive')
-  await expect(check(path('noise.zip'))).rejects.toThrow(/no zip archive/)
+  await expect(check(path('noise.zip'))).rejects.toThrow(/not a zip archive/)
 })
 
 const script = new URL('../../conformance/judges/evidence.py', import.meta.url).pathname
@@ -342,8 +342,12 @@ it.each<[string, string, () => MadeEntry]>([
   ['another time of signing', 'signature: ', () => replacedIn('sig', 'created', logStart + 1)],
   ['another name of the key', 'signature: ', () => replacedIn('sig', 'keyid', otherKey)],
   ['another device', 'signature: ', () => replacedIn('sub', 'device', otherKey)],
-  ['a later time', 'request: signed at another time', () => transfer(undefined, undefined, at + 400_000)],
-  ['an earlier time', 'request: signed at another time', () => transfer(undefined, undefined, at - 400_000)],
+  ['a later time', 'request: the time of the signature', () => transfer(undefined, undefined, at + 400_000)],
+  [
+    'an earlier time',
+    'request: the time of the signature',
+    () => transfer(undefined, undefined, at - 400_000),
+  ],
   ['another authority', 'request: signed for', () => signedAs('pay.example.com', 'evil.example.com')],
   ['a text of another tag', 'signature: ', () => signedAs('tag="miniseal"', 'tag="miniseal-push"')],
   ['a text with a parameter more', 'signature: ', () => signedAs(';tag', ';alg="ed25519";tag')],
@@ -421,7 +425,7 @@ it('evidence is rejected if two files have the same name, because another progra
     for (let at = archive.indexOf('leaf.jsoX'); at >= 0; at = archive.indexOf('leaf.jsoX'))
       archive.write('leaf.json', at)
     writeFileSync(path('two.zip'), archive)
-    await expect(check(path('two.zip'), '--vkey', log.vkey)).rejects.toThrow(/what no evidence bundle has/)
+    await expect(check(path('two.zip'), '--vkey', log.vkey)).rejects.toThrow(/not an evidence bundle/)
   }
 })
 

@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type VerifySources, verifyStore } from '../../../service/cli/fsck-database.ts'
+import { type VerifySources, verifyStore } from '../../../service/cli/verify-log.ts'
 import { readOperatorPaths } from '../../../service/config/environment.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { readPinnedCheckpoints } from '../../../service/tlog/fsck/claims.ts'

@@ -195,7 +195,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
         expect(findings).toContainEqual({
           code: 'column-changed',
           location: 'log 0, entry 30',
-          message: `the column ${column} is not what its leaf says`,
+          message: `the column ${column} differs from the entry`,
         })
       }
       expect(findings.length).toBeGreaterThan(0)

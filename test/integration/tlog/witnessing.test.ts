@@ -93,7 +93,9 @@ it('that know less or more than we think are asked from where they are', async (
   await until(isCosigned(5, one))
   one.seen = { size: 900, root: new Uint8Array(32) }
   await grow(1)
-  await until(async () => (await stateOf(one))?.failure === 'it has seen a larger log, of 900 leaves')
+  await until(
+    async () => (await stateOf(one))?.failure === 'the witness has a larger checkpoint, of size 900',
+  )
 })
 
 it('are believed in nothing that they did not sign themselves', async () => {

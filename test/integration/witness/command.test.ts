@@ -138,7 +138,7 @@ describe('audit witness', () => {
         ['--db', database, '--log', encodeVerifierKey(primitives, namedWitness('w1').key)],
         /not of a witness/,
       ],
-      [['--db', database, '--log', `${logVkey}=ftp://x`], /address/],
+      [['--db', database, '--log', `${logVkey}=ftp://x`], /URL of --log/],
       [['--db', database, '--log', logVkey, '--port', '70000'], /--port/],
     ] as const
     for (const [args, message] of wrong) {

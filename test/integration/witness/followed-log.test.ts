@@ -106,7 +106,7 @@ describe('a witness that follows a log', () => {
     await untilSeen(300)
     const forged = signCheckpoint(primitives, { origin, size: 400, root: fixed('another tree') }, [logSigner])
     checkpoint = forged
-    await untilEvent({ kind: 'inconsistent', origin, message: 'the proof does not hold' })
+    await untilEvent({ kind: 'inconsistent', origin, message: 'the consistency proof is invalid' })
     checkpoint = notes.get(300)
     await untilSeen(300)
   })
@@ -116,13 +116,13 @@ describe('a witness that follows a log', () => {
     checkpoint = undefined
     await untilEvent({ kind: 'unreadable', message: 'the log has no checkpoint' })
     checkpoint = 'hello'
-    await untilEvent({ kind: 'unreadable', message: 'the log does not keep to its form' })
+    await untilEvent({ kind: 'unreadable', message: 'the checkpoint or a tile is malformed' })
     const { checkpoint: state } = parseCheckpointNote(notes.get(300) ?? '')
     checkpoint = signCheckpoint(primitives, state, [noteSigner(origin, 'somebody else')])
-    await untilEvent({ kind: 'unreadable', message: 'the log has not signed this checkpoint' })
+    await untilEvent({ kind: 'unreadable', message: 'the checkpoint has no valid signature of the log' })
     writeFileSync(join(log.path, 'tile/0/001.p/44'), 'short')
     checkpoint = notes.get(300)
-    await untilEvent({ kind: 'unreadable', message: 'a tile of the log is missing' })
+    await untilEvent({ kind: 'unreadable', message: 'a tile is missing' })
     writeLog(log.path, 300)
     await untilSeen(300)
   })

@@ -8,6 +8,7 @@ import type { ExitCode } from '../../command.ts'
 import { asCommandFailed, CommandFailed, defineCommand } from '../../command.ts'
 import {
   authority,
+  jsonOption,
   languageOf,
   languageOption,
   parseVkey,
@@ -18,31 +19,31 @@ import {
 export const checkEvidenceCommand = defineCommand({
   name: 'audit check-evidence',
   summary: 'verify an evidence bundle, offline',
-  arguments: { file: { help: 'a bundle from miniseal audit evidence' } },
+  arguments: { file: { help: 'bundle written by miniseal audit evidence' } },
   options: {
     vkey: vkeyOption,
     policy: {
       type: 'string',
       value: 'FILE',
-      help: 'the log, its witnesses and the quorum (C2SP tlog-policy)',
+      help: 'policy with the log, witnesses and quorum (C2SP tlog-policy)',
     },
     origin: {
       type: 'string',
       value: 'URL',
-      help: 'origin of the service, if the name of the log does not begin with its host',
+      help: 'origin of the service, if the log name does not begin with its host',
     },
-    body: { type: 'string', value: 'FILE', help: 'the request body to compare with the signed digest' },
+    body: { type: 'string', value: 'FILE', help: 'request body to compare with the signed digest' },
     lang: languageOption,
-    json: { type: 'boolean', help: 'print one JSON object' },
+    json: jsonOption,
   },
   notes: `
-Checks every file of the bundle, the entry, the signature and cosignatures of the checkpoint, the inclusion proof, the
-disclosed groups, the device's signature, that it covers the request of the entry, and the body.
+Verifies the files of the bundle, the entry, the signature and cosignatures of the checkpoint, the inclusion proof, the
+disclosed groups, the device signature, that it covers the request of the entry, and the body.
 
-Without the --vkey of a log and without --policy, the command only checks that the parts of the bundle fit together.
+Without --vkey of a log or --policy, it only verifies that the parts of the bundle are consistent.
 
-Exit status: 0 when the evidence holds, 1 when a step fails, 2 for a usage error, 3 when no step fails but the log key
-was not checked, or when a file cannot be read.
+Exit status: 0 if the evidence is valid, 1 if a step fails, 2 for a usage error, 3 if the log key was not checked or a
+file cannot be read.
 `,
   async run({ file, vkey, policy, origin, body, lang, json }, terminal) {
     const language = languageOf(lang, terminal)
@@ -67,7 +68,7 @@ function readPolicy(bytes: Uint8Array) {
   try {
     return parsePolicy(sodiumPrimitives, Buffer.from(bytes).toString('utf8'))
   } catch {
-    throw new CommandFailed('the file of --policy is not a valid policy')
+    throw new CommandFailed('--policy: invalid policy')
   }
 }
 
@@ -91,9 +92,9 @@ const words = {
     ok: 'ok     ',
     failed: 'FAILED ',
     skipped: '-      ',
-    holds: 'The evidence holds.',
-    fits: 'The parts fit; the log key was not checked: give --vkey or --policy.',
-    fails: 'The evidence does not hold.',
+    holds: 'The evidence is valid.',
+    fits: 'The parts are consistent; the log key was not checked: give --vkey or --policy.',
+    fails: 'The evidence is invalid.',
   },
   'zh-CN': {
     ok: '通过   ',

@@ -8,35 +8,39 @@ import { checkEvidence } from '../../../tlog/evidence/check-evidence.ts'
 import { EvidenceRefused, makeEvidence } from '../../../tlog/evidence/make-evidence.ts'
 import { createLogReader } from '../../../tlog/reader.ts'
 import { asCommandFailed, CommandFailed, defineCommand, UsageError } from '../../command.ts'
-import { withDecryptedLog } from '../../decrypted-log.ts'
+import { withDecryptedLog } from '../../log-access.ts'
 import { readBytes } from '../../option-values.ts'
 
 export const evidence = defineCommand({
   name: 'audit evidence',
-  summary: 'write a bundle that proves one entry to a third party',
-  arguments: { id: { help: 'UUID or leaf hash of the entry (field miniseal-receipt of the response)' } },
+  summary: 'write a bundle that proves one entry to third parties',
+  arguments: { id: { help: 'UUID or leaf hash of the entry (response field miniseal-receipt)' } },
   options: {
     groups: {
       type: 'string',
       value: 'LIST',
       default: 'core,sig,pay',
-      help: `groups to disclose: core (method, path, status), sig (the device's
-signature), pay (digests of the bodies), net (address), sub (user and
-device); empty: only the inclusion proof`,
+      help: `groups to disclose: core (method, path, status), sig (device signature),
+pay (body digests), net (address), sub (user and device); "" for the
+inclusion proof alone`,
     },
     body: {
       type: 'string',
       value: 'FILE',
-      help: 'the request body to include; must match the signed digest',
+      help: 'request body to include; must match the signed digest',
     },
-    out: { type: 'string', value: 'FILE', help: 'default: evidence-ID.zip; -: standard output' },
+    out: {
+      type: 'string',
+      value: 'FILE',
+      help: 'output file, or - for standard output (default: evidence-ID.zip)',
+    },
   },
   notes: `
-The bundle is a .zip with the entry, its inclusion proof and checkpoint, the disclosed groups, the device's signature,
-keys, and instructions to verify them with other tools. Recipients need neither the service nor its database.
-
-Needs MINISEAL_DATABASE and MINISEAL_MASTER_KEY, as the service has them. The audit log records the disclosure first.
+The bundle is a .zip file with the entry, its inclusion proof and checkpoint, the disclosed groups, the device signature,
+keys, and instructions for other tools. Recipients need neither the service nor its database. The audit log records the
+disclosure first.
 `,
+  environment: ['MINISEAL_DATABASE', 'MINISEAL_MASTER_KEY'],
   async run(values, terminal) {
     const { id, out = `evidence-${id.replace(/[^A-Za-z0-9_-]/g, '')}.zip` } = values
     const key = parseId(id)
@@ -45,7 +49,7 @@ Needs MINISEAL_DATABASE and MINISEAL_MASTER_KEY, as the service has them. The au
     return await withDecryptedLog(terminal, async (log) => {
       const reader = createLogReader(log.store)
       const entry = await reader.entryById(key)
-      if (entry === undefined) throw new CommandFailed('there is no such entry')
+      if (entry === undefined) throw new CommandFailed('entry not found')
       await log.logAccess('audit-exported', { what: 'evidence', entries: 1 })
       const archive = await asCommandFailed(
         () => makeEvidence({ ...log, reader }, entry, { groups, body }),
@@ -61,12 +65,12 @@ Needs MINISEAL_DATABASE and MINISEAL_MASTER_KEY, as the service has them. The au
       const failed = steps.filter(({ outcome }) => outcome === 'failed')
       if (failed.length > 0) {
         for (const { name, detail } of failed) terminal.err(`${name}: ${detail}\n`)
-        terminal.err('no file written: the evidence would not hold\n')
+        terminal.err('the evidence is invalid; no file was written\n')
         return 1
       }
       if (out === '-') process.stdout.write(archive)
       else await writeFile(out, archive, { mode: 0o600 })
-      terminal.err(`${out}: verify it with: miniseal audit check-evidence ${out} --vkey KEY\n`)
+      terminal.err(`Verify it with: miniseal audit check-evidence ${out} --vkey KEY\n`)
       return 0
     })
   },
@@ -81,7 +85,7 @@ function parseId(text: string): Uint8Array {
   } catch (error) {
     if (!(error instanceof FilterError)) throw error
   }
-  throw new UsageError('ID is not the UUID or the leaf hash of an entry')
+  throw new UsageError('ID must be the UUID or the leaf hash of an entry')
 }
 
 /** @throws UsageError */
@@ -91,7 +95,7 @@ function parseGroups(text: string): readonly GroupLabel[] {
     .filter((word) => word !== '')
     .map((word) => {
       const label = groupLabels.find((known) => known === word)
-      if (label === undefined) throw new UsageError(`--groups takes ${groupLabels.join(', ')}`)
+      if (label === undefined) throw new UsageError(`--groups must be a list of ${groupLabels.join(', ')}`)
       return label
     })
 }

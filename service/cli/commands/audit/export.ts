@@ -6,27 +6,28 @@ import type { AuditFilter, FilterInput } from '../../../admin/api/search.ts'
 import { createAuditSearch, FilterError, parseFilter } from '../../../admin/api/search.ts'
 import type { Terminal } from '../../command.ts'
 import { defineCommand, UsageError } from '../../command.ts'
-import { withDecryptedLog } from '../../decrypted-log.ts'
+import { withDecryptedLog } from '../../log-access.ts'
+import { userArgument } from '../../option-values.ts'
 import { startProgress } from '../../terminal.ts'
 
 export const exportCommand = defineCommand({
   name: 'audit export',
-  summary: 'export entries with their details as CSV or JSON lines, newest first',
+  summary: 'export entries with details as CSV or JSON lines, newest first',
   options: {
     format: {
       type: 'string',
       choices: ['csv', 'jsonl'],
       default: 'csv',
-      help: 'CSV escapes cells that a spreadsheet could take for formulas',
+      help: 'output format; CSV escapes formulas',
     },
     out: {
       type: 'string',
       value: 'FILE',
-      help: 'default: standard output; created when the export is complete',
+      help: 'output file, created when the export is complete (default: standard output)',
     },
-    from: { type: 'string', value: 'TIME', help: '2026-01-31T08:00:00Z, or a day (UTC)' },
-    to: { type: 'string', value: 'TIME', help: 'the same; not included' },
-    user: { type: 'string', value: 'USER', help: 'pairwise subject, as backends see it (u_…)' },
+    from: { type: 'string', value: 'TIME', help: 'start: 2026-01-31T08:00:00Z, or a day (UTC)' },
+    to: { type: 'string', value: 'TIME', help: 'end, exclusive' },
+    user: { type: 'string', value: 'USER', ...userArgument },
     device: { type: 'string', value: 'ID', help: 'thumbprint of the device key' },
     path: {
       type: 'string',
@@ -40,14 +41,13 @@ export const exportCommand = defineCommand({
     receipt: { type: 'string', value: 'ID', help: 'UUID or leaf hash of one entry' },
   },
   notes: `
-Erased entries are listed without details. The audit log records the export before anything is written.
-
-Needs MINISEAL_DATABASE and MINISEAL_MASTER_KEY, as the service has them.
+Erased entries have no details. The audit log records the export first.
 `,
+  environment: ['MINISEAL_DATABASE', 'MINISEAL_MASTER_KEY'],
   async run({ format, out, ...filters }, terminal) {
     const filter = readFilter(filters)
     return await withDecryptedLog(terminal, async (log) => {
-      // The names of the filters, never their values: entries contain no personal data.
+      // Only the names of filters: their values may be personal data.
       const names = Object.keys(filter).sort().join(' ')
       await log.logAccess('audit-exported', {
         what: format,

@@ -2,25 +2,25 @@ import { defaultOrigin } from '../../../tlog/origin.ts'
 import { RecoveryRefused, startNextLog } from '../../../tlog/recovery.ts'
 import { parseOrigin } from '../../../tlog/settings.ts'
 import { asCommandFailed, defineCommand, UsageError } from '../../command.ts'
-import { environmentNote, withLogContext } from '../../log-context.ts'
+import { serviceEnvironment, withLogContext } from '../../log-access.ts'
 
 export const newOrigin = defineCommand({
   name: 'audit new-origin',
-  summary: 'end the log and start the next one, after a restore',
+  summary: 'end the log and start the next one after a restore',
   options: {
     origin: {
       type: 'string',
       value: 'NAME',
-      help: `name of the next log; default: MINISEAL_LOG_ORIGIN, or host and year, with -2, -3, … if taken`,
+      help: `name of the next log (default: MINISEAL_LOG_ORIGIN, or host and year;
+with -2, -3, … if it is taken)`,
     },
   },
   notes: `
-Needed after a database was restored from a backup: entries signed since the backup are lost, and the old log cannot be
-continued. The first entry of the next log references the last checkpoint of the old one. Running services switch to the
-next log. Inform your auditors: the old log is final.
-
-${environmentNote}
+Use it after a restore from a backup: entries signed since the backup are lost, so the old log cannot be continued. The
+first entry of the next log references the last checkpoint of the old one. Running services switch to the next log.
+Inform your auditors that the old log is final.
 `,
+  environment: serviceEnvironment,
   async run({ origin: given }, terminal) {
     const name = readOrigin(given)
     return await withLogContext(terminal, async ({ config, paths, authority, now }) => {
@@ -29,7 +29,7 @@ ${environmentNote}
         () => startNextLog(paths, base, now),
         RecoveryRefused,
       )
-      terminal.out(`started the log ${origin}\n`)
+      terminal.out(`started log ${origin}\n`)
       if (previous !== undefined) {
         const root = Buffer.from(previous.root).toString('base64')
         terminal.out(`it references ${previous.origin}, ${previous.size} entries, root ${root}\n`)
@@ -44,6 +44,6 @@ function readOrigin(text: string | undefined): string | undefined {
   try {
     return parseOrigin(text)
   } catch {
-    throw new UsageError('--origin takes a host with a path, for example pay.example.com/audit/2026-2')
+    throw new UsageError('--origin must be a host with a path, such as pay.example.com/audit/2026-2')
   }
 }

@@ -4,22 +4,22 @@ import type { Assessment, Refusal } from '../../../tlog/log-health.ts'
 import { assessLog, refusalTexts } from '../../../tlog/log-health.ts'
 import { defineCommand } from '../../command.ts'
 import { formatTime } from '../../database.ts'
-import { environmentNote, withLogContext } from '../../log-context.ts'
+import { serviceEnvironment, withLogContext } from '../../log-access.ts'
 
 export const status = defineCommand({
   name: 'audit status',
   summary: 'print the state of the log: size, checkpoint, pinned checkpoint, witnesses',
   notes: `
-Checks that the database contains the log that was signed last. Exit status: 0 when the log is open, 1 when it is
-closed.
+Checks that the database has the log that was signed last.
 
-${environmentNote}
+Exit status: 0 if the log is open, 1 if it is closed.
 `,
+  environment: serviceEnvironment,
   run: async (_values, terminal) =>
     await withLogContext(terminal, async ({ paths, now }) => {
       const assessment = await assessLog(paths)
       if (assessment.kind === 'unstarted') {
-        terminal.out('no log yet: the service starts it\n')
+        terminal.out('no log; the service creates it at the first start\n')
         return 0
       }
       const pending = await paths.store.countPending()
@@ -50,8 +50,8 @@ function describeLog(
   return [
     ['origin', state?.origin ?? origin],
     ['size', `${state?.size ?? 0} entries, ${pending} pending`],
-    ['checkpoint', checkpoint === undefined ? 'none yet' : describe(checkpoint, now)],
-    ['pinned', pinnedCheckpoint === undefined ? 'none here' : `${pinnedCheckpoint.size} entries`],
+    ['checkpoint', checkpoint === undefined ? 'none' : describe(checkpoint, now)],
+    ['pinned', pinnedCheckpoint === undefined ? 'none on this machine' : `${pinnedCheckpoint.size} entries`],
   ]
 }
 
@@ -69,11 +69,11 @@ function describeWitnesses(
 function actionOn(refusal: Refusal): string {
   return refusal === 'pinned-checkpoint-missing'
     ? 'if no backup was restored, run miniseal audit trust-database; otherwise miniseal audit new-origin'
-    : 'when you know the cause, run miniseal audit new-origin'
+    : 'find the cause, then run miniseal audit new-origin'
 }
 
 function describe({ size, signedAt, note }: CheckpointRecord, now: number): string {
   const root = Buffer.from(parseCheckpointNote(note).checkpoint.root).toString('base64')
   const age = `signed ${formatTime(signedAt)}, ${Math.max(0, now - signedAt)} s ago`
-  return `${size} entries, ${signedAt === 0 ? 'to be signed again' : age}, root ${root}`
+  return `${size} entries, ${signedAt === 0 ? 'signature requested' : age}, root ${root}`
 }

@@ -1,54 +1,54 @@
 import { defineCommand, UsageError } from '../../command.ts'
-import type { VerifyResult } from '../../fsck-database.ts'
-import { verifyDatabase } from '../../fsck-database.ts'
-import { verifyUrl } from '../../fsck-http.ts'
-import { vkeyOption } from '../../option-values.ts'
+import { jsonOption, vkeyOption } from '../../option-values.ts'
+import type { VerifyResult } from '../../verify-log.ts'
+import { verifyDatabase, verifyUrl } from '../../verify-log.ts'
 
 export const verify = defineCommand({
   name: 'audit verify',
-  summary: 'recompute the whole log and compare it with what was stored and signed',
+  summary: 'recompute the log and compare it with stored and signed data',
   options: {
     since: {
       type: 'string',
       choices: ['last'],
-      help: 'continue from the last successful run, if there is one',
+      help: 'continue from the last successful run, if any',
     },
-    full: { type: 'boolean', help: 'verify everything; the default' },
+    full: { type: 'boolean', help: 'verify everything (default)' },
     checkpoint: {
       type: 'string',
       value: 'FILE',
       multiple: true,
-      help: 'a checkpoint saved by you or a witness: the log must contain it',
+      help: 'saved checkpoint that the log must extend',
     },
     vkey: vkeyOption,
     url: {
       type: 'string',
       value: 'URL',
-      help: 'verify over HTTP, without the database: https://pay.example.com/log',
+      help: 'verify over HTTP instead: https://pay.example.com/log',
     },
     token: {
       type: 'string',
       value: 'TOKEN',
-      help: `of an auditor, to read entries with --url (or MINISEAL_AUDITOR_TOKEN);
-without it only the tree is verified`,
+      help: `auditor token to read entries with --url (default: MINISEAL_AUDITOR_TOKEN);
+without one, only the tree is verified`,
     },
-    json: { type: 'boolean', help: 'print one JSON object' },
+    json: jsonOption,
   },
   notes: `
-Reads and hashes every entry, recomputes the tree and its tiles, and compares stored hashes, tiles, root, signed and
-pinned checkpoints, columns, blind indexes, encrypted details and hourly counts. Trusts nothing in the database. Without
-the --vkey of a log, uses the log keys that the master key protects. --url requires it.
+Hashes every entry, recomputes the tree and its tiles, and compares them with stored hashes, tiles and root, with signed
+and pinned checkpoints, columns, blind indexes, encrypted details and hourly counts. Trusts nothing in the database.
 
-Needs MINISEAL_DATABASE and MINISEAL_DATA, as the service has them, and MINISEAL_MASTER_KEY to verify details.
+The log keys are those of --vkey, or by default those protected by the master key. --url requires --vkey. Details are
+verified only with MINISEAL_MASTER_KEY.
 
-Exit status: 0 without findings, 1 with findings, 2 for a usage error, 3 when the log cannot be read.
+Exit status: 0 without findings, 1 with findings, 2 for a usage error, 3 if the log cannot be read.
 `,
+  environment: ['MINISEAL_DATABASE', 'MINISEAL_DATA', 'MINISEAL_MASTER_KEY'],
   async run({ since, full, checkpoint: checkpoints, vkey: vkeys, url, token, json }, terminal) {
     const isIncremental = since !== undefined
-    if (isIncremental && full) throw new UsageError('--since and --full exclude each other')
+    if (isIncremental && full) throw new UsageError('--since and --full cannot be used together')
     if (isIncremental && url !== undefined)
-      throw new UsageError('--since needs the database; with --url use --checkpoint')
-    if (token !== undefined && url === undefined) throw new UsageError('--token needs --url')
+      throw new UsageError('--since cannot be used with --url; use --checkpoint')
+    if (token !== undefined && url === undefined) throw new UsageError('--token requires --url')
     const options = { isIncremental, checkpoints, vkeys }
     const result =
       url === undefined
@@ -59,7 +59,7 @@ Exit status: 0 without findings, 1 with findings, 2 for a usage error, 3 when th
   },
 })
 
-/** Findings in the text output; --json has more. */
+/** Findings in the text output; --json prints more. */
 const maxShown = 100
 
 function describe({ findings, logs, lines }: VerifyResult): string {
@@ -72,7 +72,7 @@ function describe({ findings, logs, lines }: VerifyResult): string {
       ({ origin, size, root }) => `${origin}: ${size} entries, root ${Buffer.from(root).toString('base64')}`,
     ),
     ...lines,
-    findings.count === 0 ? 'ok: the log is what was signed' : `failed: ${findings.count} findings`,
+    findings.count === 0 ? 'ok: the log matches its signatures' : `failed: ${findings.count} findings`,
     '',
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-/** `audit verify` of a database: collects keys, pinned and given checkpoints, and reports what was checked. */
+/** `audit verify`: collects keys and checkpoints, checks a database or a log over HTTP, and reports what was checked. */
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { readOperatorPaths } from '../config/environment.ts'
 import { readServiceKey } from '../keys/keyring.ts'
@@ -9,30 +9,35 @@ import { cacheBlindIndex, createBlindIndex } from '../tlog/blind-index.ts'
 import type { CheckedLog, ClaimedTree } from '../tlog/fsck/check-database.ts'
 import { checkDatabase } from '../tlog/fsck/check-database.ts'
 import type { DetailCheck } from '../tlog/fsck/check-entry.ts'
-import { checkDetails } from '../tlog/fsck/check-entry.ts'
+import { checkDetails, readLeaf } from '../tlog/fsck/check-entry.ts'
+import type { FoundEntry } from '../tlog/fsck/check-tree.ts'
+import { checkTree } from '../tlog/fsck/check-tree.ts'
 import type { ExplainedLoss, KeysOf, PinnedCheckpointFile } from '../tlog/fsck/claims.ts'
 import {
   ClaimRefused,
   explainLosses,
+  findLastCheck,
   pinnedCheckpointClaims,
+  readClaim,
   readClaimFile,
   readPinnedCheckpoints,
+  saveLastCheck,
 } from '../tlog/fsck/claims.ts'
 import type { Findings } from '../tlog/fsck/findings.ts'
 import { collectFindings } from '../tlog/fsck/findings.ts'
-import { findLastCheck, saveLastCheck } from '../tlog/fsck/last-check.ts'
+import { HttpLogFailed, httpLog, readHttpCheckpoint } from '../tlog/fsck/http-log.ts'
 import { createRowMacs, type RowMacs } from '../tlog/row-macs.ts'
 import { createSubjectKeyFinder } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
-import { CommandFailed } from './command.ts'
-import { withDatabase } from './database.ts'
-import { readLookupKey } from './master-key.ts'
+import { asCommandFailed, CommandFailed, UsageError } from './command.ts'
+import { currentTime, readLookupKey, withDatabase } from './database.ts'
 import { parseVkey } from './option-values.ts'
+import type { Progress } from './terminal.ts'
 import { startProgress } from './terminal.ts'
 
-export interface VerifyOptions {
+interface VerifyOptions {
   readonly isIncremental: boolean
-  /** Files. */
+  /** File names. */
   readonly checkpoints: readonly string[]
   readonly vkeys: readonly string[]
 }
@@ -40,20 +45,20 @@ export interface VerifyOptions {
 export interface VerifyResult {
   readonly findings: Findings
   readonly logs: readonly CheckedLog[]
-  /** Text output: what was checked, and what was not. */
+  /** Text output: the extent of the check. */
   readonly lines: readonly string[]
   /** The same as JSON. */
   readonly checked: Readonly<Record<string, unknown>>
 }
 
-/** Verifies the database of `MINISEAL_DATABASE`. @throws CommandFailed when it does not exist or cannot be read */
+/** Verifies the database of `MINISEAL_DATABASE`. @throws CommandFailed if it does not exist or cannot be read */
 export async function verifyDatabase(options: VerifyOptions, terminal: Terminal): Promise<VerifyResult> {
   const { dataFolder, masterKeys } = readOperatorPaths(terminal.environment)
   const wrapper = masterKeys === undefined ? undefined : createSecretWrapper(masterKeys)
   if (options.isIncremental && wrapper === undefined) {
     throw new CommandFailed('--since requires MINISEAL_MASTER_KEY: the last result is encrypted with it')
   }
-  // Before the snapshot: the log may grow meanwhile, and must contain this checkpoint.
+  // Before the snapshot, which then contains all pinned entries.
   const pinned = await readPinnedCheckpoints(dataFolder)
   const sources = { dataFolder, wrapper, pinned }
   return await withDatabase(terminal, (store) => verifyStore(store, sources, options, terminal), {
@@ -144,7 +149,7 @@ function linesOf(checked: Checked, logs: number): readonly string[] {
       ? 'details not checked: MINISEAL_MASTER_KEY is not set'
       : `details: ${details.opened} decrypted, ${details.erased} erased, ${details.absent} absent`,
     ...(keys === 'database'
-      ? ['the log key was read from the database itself: give --vkey with the key from a trusted source']
+      ? ['the log key was read from the database itself: set MINISEAL_MASTER_KEY, or give --vkey']
       : []),
     ...(pending > 0 ? [`${pending} entries are pending`] : []),
   ]
@@ -157,7 +162,7 @@ async function keyedChecks(store: Store, wrapper: SecretWrapper, findings: Findi
     findings,
     findKey: createSubjectKeyFinder(store, wrapper),
     blindIndexOf: cacheBlindIndex(createBlindIndex(lookupKey)),
-    now: Math.floor(Date.now() / 1000),
+    now: currentTime(),
   })
   return { details, macs: createRowMacs(lookupKey) }
 }
@@ -190,13 +195,13 @@ async function findLogKeys(
   }
 }
 
-/** A log key signs under the name of its log; a witness signs for every log. */
+/** A log key is for one log; the key of a witness is for all. */
 function isFor({ kind, name }: VerifierKey, origin: string): boolean {
   return kind === 'cosignature' || name === origin
 }
 
 /** The files of --checkpoint. @throws CommandFailed */
-export async function readGivenCheckpoints(
+async function readGivenCheckpoints(
   files: readonly string[],
   keysOf: KeysOf,
 ): Promise<readonly ClaimedTree[]> {
@@ -204,7 +209,7 @@ export async function readGivenCheckpoints(
     return await Promise.all(files.map((file) => readClaimFile(file, keysOf)))
   } catch (error) {
     throw new CommandFailed(
-      error instanceof ClaimRefused ? error.message : 'a checkpoint file cannot be read',
+      error instanceof ClaimRefused ? error.message : 'the file of --checkpoint cannot be read',
     )
   }
 }
@@ -218,6 +223,87 @@ async function saveResult(
   try {
     await saveLastCheck(folder, wrapper, logs)
   } catch {
-    terminal.err('the result cannot be saved in MINISEAL_DATA: --since last will not continue from it\n')
+    terminal.err('the result cannot be saved in MINISEAL_DATA; --since last will not use it\n')
+  }
+}
+
+// Over HTTP: the checkpoint and tiles of a log, and with a token its entries.
+
+/**
+ * Verifies a log over HTTP.
+ *
+ * @param url of the log, `https://pay.example.com/log`
+ * @param token of an auditor; without it entries are not served
+ * @throws UsageError without the key of the log: the served key proves nothing
+ * @throws CommandFailed if the log cannot be read
+ */
+export async function verifyUrl(
+  { vkeys, checkpoints }: VerifyOptions,
+  url: string,
+  token: string | undefined,
+  terminal: Terminal,
+): Promise<VerifyResult> {
+  const keys = vkeys.map(parseVkey)
+  if (!keys.some(({ kind }) => kind === 'ed25519'))
+    throw new UsageError('--url requires --vkey with the key of the log, from a trusted source')
+  if (!/^https?:\/\//.test(url))
+    throw new UsageError('--url must be a URL such as https://pay.example.com/log')
+  const progress = startProgress(terminal, 'verifying')
+  const verify = () => verifyLog({ keys, checkpoints, url, token }, progress.show)
+  return await asCommandFailed(verify, ClaimRefused, HttpLogFailed).finally(progress.clear)
+}
+
+interface HttpCheck {
+  readonly keys: readonly VerifierKey[]
+  readonly checkpoints: readonly string[]
+  readonly url: string
+  readonly token: string | undefined
+}
+
+async function verifyLog(
+  { keys, checkpoints, url, token }: HttpCheck,
+  onProgress: Progress['show'],
+): Promise<VerifyResult> {
+  const keysOf = () => keys
+  const findings = collectFindings()
+  const current = readClaim(await readHttpCheckpoint(url), keysOf, 'the checkpoint of the log')
+  const given = await readGivenCheckpoints(checkpoints, keysOf)
+  for (const { origin, named } of given) {
+    if (origin !== current.origin) findings.report('log-missing', origin, `the log is not that of ${named}`)
+  }
+  const claimed = [current, ...given.filter(({ origin }) => origin === current.origin)]
+  const inspect = (entries: readonly FoundEntry[]): void => {
+    for (const { index, leaf } of entries) {
+      try {
+        if (leaf !== undefined) readLeaf(leaf)
+      } catch {
+        findings.report('entry-unreadable', `entry ${index}`, 'the bytes are not an entry')
+      }
+    }
+  }
+  const tree = await checkTree({
+    source: httpLog(url, token, current, claimed),
+    findings,
+    inspect,
+    since: undefined,
+    onProgress,
+  })
+  const entries = token === undefined ? 0 : tree.size
+  return {
+    findings,
+    logs: [{ origin: current.origin, ...tree }],
+    checked: {
+      entries,
+      leaves: tree.size,
+      given: given.map(({ size }) => size),
+      keys: 'given',
+      details: null,
+    },
+    lines: [
+      token === undefined
+        ? `checked: the tree over ${tree.size} leaf hashes; entries not checked: no --token`
+        : `checked: ${entries} entries`,
+      'details not checked: not served over HTTP',
+    ],
   }
 }
