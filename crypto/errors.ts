@@ -1,8 +1,7 @@
 /**
- * The closed list of refusal codes (protocol, section 7) and the one error that carries them.
+ * The error classes of the protocol, and its closed list of codes (section 7).
  *
- * A code is all that a caller may act on. Messages are for developers, lower-case, and never hold a secret or
- * attacker-controlled text.
+ * Callers branch on codes only. Messages are for developers and contain no secrets and no attacker-controlled text.
  */
 
 import type { ProtocolCode } from './problem-codes.ts'
@@ -10,10 +9,8 @@ import type { ProtocolCode } from './problem-codes.ts'
 export type { ClearCode, ProtocolCode, RefusalCode } from './problem-codes.ts'
 
 /**
- * A message that the protocol refuses.
- *
- * `code` is from the closed list; `message` is lower-case developer text without secrets; `cause` keeps what
- * was caught, for the log only; `members` are what this code adds to its problem document.
+ * A message that violates the protocol. `cause` is for the log only; `members` are extension members of the problem
+ * document.
  */
 export class ProtocolError extends Error {
   readonly code: ProtocolCode
@@ -35,8 +32,8 @@ export class ProtocolError extends Error {
 }
 
 /**
- * Bytes or text that are not in the one encoding that a parser accepts. It has no code: the stage that calls the parser
- * turns it into a {@link ProtocolError} with the code of that stage ({@link refuseFormat}).
+ * Bytes or text that are not in the one encoding that a parser accepts. It has no code: the caller of the parser converts it
+ * into a {@link ProtocolError} with {@link refuseFormat}.
  */
 export class FormatError extends Error {
   constructor(message: string) {
@@ -45,7 +42,7 @@ export class FormatError extends Error {
   }
 }
 
-/** Why a check of the audit log failed. Closed: callers may switch on it. */
+/** Why verification of the audit log failed. */
 export type LogReason =
   | 'commitment_wrong'
   | 'consistency_wrong'
@@ -58,10 +55,7 @@ export type LogReason =
   | 'signature_missing'
   | 'signature_wrong'
 
-/**
- * A part of the audit log that does not verify (protocol, section 12). `reason` is from the closed list; `message`
- * is lower-case developer text without attacker-controlled parts.
- */
+/** A part of the audit log that does not verify (protocol, section 12). */
 export class LogError extends Error {
   readonly reason: LogReason
   readonly cause: unknown
@@ -75,29 +69,27 @@ export class LogError extends Error {
 }
 
 /**
- * Runs a parser of the log's formats and gives its {@link FormatError} a reason. Any other error passes as it is.
+ * Runs a parser of the log's formats. Other errors pass unchanged.
  *
  * @throws LogError with `reason` when `parse` throws FormatError.
  */
 export function refuseLogFormat<T>(reason: LogReason, parse: () => T): T {
-  try {
-    return parse()
-  } catch (error) {
-    if (error instanceof FormatError) throw new LogError(reason, error.message, error)
-    throw error
-  }
+  return convertFormatError(parse, (error) => new LogError(reason, error.message, error))
 }
 
 /**
- * Runs a parser and gives its {@link FormatError} the code of the calling stage. Any other error passes as it is.
+ * Runs a parser. Other errors pass unchanged.
  *
  * @throws ProtocolError with `code` when `parse` throws FormatError.
  */
 export function refuseFormat<T>(code: ProtocolCode, parse: () => T): T {
+  return convertFormatError(parse, (error) => new ProtocolError(code, error.message, error))
+}
+
+function convertFormatError<T>(parse: () => T, convert: (error: FormatError) => Error): T {
   try {
     return parse()
   } catch (error) {
-    if (error instanceof FormatError) throw new ProtocolError(code, error.message, error)
-    throw error
+    throw error instanceof FormatError ? convert(error) : error
   }
 }

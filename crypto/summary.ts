@@ -1,14 +1,14 @@
 /**
- * The summary that a person confirms with a biometric check (protocol, section 9). It must be shown completely and in
- * order: characters that hide, reverse or break text are refused, and it fits the prompt of the phone.
+ * The summary that the user confirms with a biometric check (protocol, section 9). It must be displayed completely and in
+ * order: characters that hide, reverse or break text are rejected, and it must fit the prompt of the phone.
  */
 
-/** UTF-16 units: what `authContent` of `wx.startSoterAuthentication` may hold. */
+/** UTF-16 units: the limit of `authContent` of `wx.startSoterAuthentication`. */
 export const maxSummaryLength = 42
 
 /**
- * Code points, from and to, in order: Unicode Cc, Cf, Zl, Zp, Cs, and all that is ignorable when it is displayed (DI).
- * Written out, because phones lack `\p`; `test/unit/crypto/summary.test.ts` compares it with Unicode's own lists.
+ * Ranges of code points in order: Unicode Cc, Cf, Zl, Zp, Cs and Default_Ignorable_Code_Point. Listed here because some
+ * phones lack `\p`; `test/unit/crypto/summary.test.ts` compares the list with Unicode.
  */
 const unshowable: readonly (readonly [from: number, to: number])[] = [
   [0x0, 0x1f],
@@ -46,7 +46,7 @@ function isUnshowable(character: string): boolean {
   return unshowable.some(([from, to]) => point >= from && point <= to)
 }
 
-/** Why `text` is refused, for developers; `undefined` when it is accepted. Partly attacker-controlled. */
+/** Why `text`, which is partly attacker-controlled, is rejected; `undefined` when it is accepted. */
 export function summaryFault(text: string): string | undefined {
   if (text === '') return 'the summary is empty'
   if ([...text].some(isUnshowable)) return 'the summary has a character that hides, breaks or reverses text'

@@ -1,16 +1,16 @@
 /**
  * Text and bytes: UTF-8, ASCII, hex, base64 and base64url (RFC 3629, RFC 4648).
  *
- * Each decoder accepts exactly what its encoder writes, so that no two texts encode the same bytes. All inputs
- * of decoders are attacker-controlled. Written here because phones have no dependable TextDecoder or atob.
+ * Each decoder accepts exactly what its encoder writes, so no two texts encode the same bytes. All inputs of decoders are
+ * attacker-controlled. Phones lack TextDecoder and atob, or have faulty ones.
  */
 import { byteAt } from './bytes.ts'
 import { FormatError } from './errors.ts'
 
-/** Code units per call of String.fromCharCode: engines limit the number of arguments. */
+/** Code units per call of String.fromCharCode, because engines limit the number of arguments. */
 const UNITS_PER_CALL = 4096
 
-/** In a table of digits: not a digit. */
+/** Marks characters that are not digits. */
 const NO_DIGIT = 0xff
 
 const HEX = '0123456789abcdef'
@@ -29,7 +29,7 @@ export function encodeUtf8(text: string): Uint8Array {
   let length = 0
   for (let i = 0; i < text.length; i++) {
     const point = text.charCodeAt(i)
-    // Almost everything that is signed is ASCII.
+    // Fast path: almost everything that is signed is ASCII.
     if (point < 0x80) bytes[length++] = point
     else {
       length = writeCodePoint(bytes, length, codePointAt(text, i))
@@ -40,7 +40,7 @@ export function encodeUtf8(text: string): Uint8Array {
 }
 
 /**
- * The text of strict UTF-8. A byte order mark is an ordinary character.
+ * Decodes strict UTF-8. A byte order mark is an ordinary character.
  * @throws FormatError for overlong or truncated sequences, surrogates and anything above U+10FFFF.
  */
 export function decodeUtf8(bytes: Uint8Array): string {
@@ -71,7 +71,7 @@ export function encodeAscii(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
-    if (unit > 0x7f) throw new FormatError('not ascii')
+    if (unit > 0x7f) throw new FormatError('not ASCII')
     bytes[i] = unit
   }
   return bytes
@@ -80,7 +80,7 @@ export function encodeAscii(text: string): Uint8Array {
 /** One character per byte. @throws FormatError for a byte above 0x7f. */
 export function decodeAscii(bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i++) {
-    if (byteAt(bytes, i) > 0x7f) throw new FormatError('not ascii')
+    if (byteAt(bytes, i) > 0x7f) throw new FormatError('not ASCII')
   }
   return textOfUnits(bytes)
 }
@@ -95,7 +95,7 @@ export function encodeHex(bytes: Uint8Array): string {
   return text
 }
 
-/** @throws FormatError for an odd length or anything but 0-9 and a-f; upper case is refused. */
+/** @throws FormatError for an odd length or characters other than 0-9 and a-f. */
 export function decodeHex(text: string): Uint8Array {
   if (text.length % 2 !== 0) throw new FormatError('hex of odd length')
   const bytes = new Uint8Array(text.length / 2)
@@ -116,7 +116,7 @@ export function encodeBase64(bytes: Uint8Array): string {
 
 /** @throws FormatError unless `text` is what {@link encodeBase64} writes: padded, no line breaks, zero trailing bits. */
 export function decodeBase64(text: string): Uint8Array {
-  if (text.length % 4 !== 0) throw new FormatError('base64 without its padding')
+  if (text.length % 4 !== 0) throw new FormatError('base64 without padding')
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   return decodeDigits(text.slice(0, text.length - padding), BASE64)
 }
@@ -134,7 +134,7 @@ export function decodeBase64Url(text: string): Uint8Array {
 function codePointAt(text: string, index: number): number {
   const unit = text.charCodeAt(index)
   if (unit < 0xd800 || unit > 0xdfff) return unit
-  // At the end of the text charCodeAt gives NaN, which no comparison accepts.
+  // At the end of the text charCodeAt returns NaN, and all comparisons are false.
   const next = text.charCodeAt(index + 1)
   if (unit < 0xdc00 && next >= 0xdc00 && next <= 0xdfff) {
     return 0x10000 + ((unit - 0xd800) << 10) + (next - 0xdc00)
@@ -154,31 +154,31 @@ function writeCodePoint(bytes: Uint8Array, offset: number, point: number): numbe
   return offset + size
 }
 
-/** Of a lead byte above ASCII. */
+/** The length of the sequence that starts with this byte above ASCII. */
 function sequenceLength(lead: number): number {
   if (lead >= 0xc2 && lead < 0xe0) return 2
   if (lead >= 0xe0 && lead < 0xf0) return 3
   if (lead >= 0xf0 && lead < 0xf5) return 4
-  throw new FormatError('not utf-8')
+  throw new FormatError('not UTF-8')
 }
 
 function readCodePoint(bytes: Uint8Array, offset: number, size: number): number {
   let point = byteAt(bytes, offset) & (0x7f >> size)
   for (let i = 1; i < size; i++) {
     const byte = byteAt(bytes, offset + i)
-    if ((byte & 0xc0) !== 0x80) throw new FormatError('not utf-8')
+    if ((byte & 0xc0) !== 0x80) throw new FormatError('not UTF-8')
     point = (point << 6) | (byte & 0x3f)
   }
   const overlong = (size === 3 && point < 0x800) || (size === 4 && point < 0x10000)
   const surrogate = point >= 0xd800 && point <= 0xdfff
-  if (overlong || surrogate || point > 0x10ffff) throw new FormatError('not utf-8')
+  if (overlong || surrogate || point > 0x10ffff) throw new FormatError('not UTF-8')
   return point
 }
 
 function textOfUnits(units: Uint8Array | Uint16Array): string {
   let text = ''
   for (let i = 0; i < units.length; i += UNITS_PER_CALL) {
-    // `apply` takes the array as it is; spread walks over it, twenty times as slowly where there is no JIT.
+    // Without a JIT, spread is twenty times slower than `apply`.
     text += String.fromCharCode.apply(null, units.subarray(i, i + UNITS_PER_CALL) as unknown as number[])
   }
   return text
@@ -195,7 +195,7 @@ function encodeDigits(bytes: Uint8Array, { digits }: Alphabet): string {
   let bits = 0
   let count = 0
   for (let i = 0; i < bytes.length; i++) {
-    // At most 4 bits wait here, so `bits` never exceeds 12.
+    // At most 4 bits are left from before, so `bits` has at most 12.
     bits = ((bits << 8) | byteAt(bytes, i)) & 0xfff
     count += 8
     while (count >= 6) {
@@ -207,7 +207,7 @@ function encodeDigits(bytes: Uint8Array, { digits }: Alphabet): string {
 }
 
 function decodeDigits(text: string, { values }: Alphabet): Uint8Array {
-  if (text.length % 4 === 1) throw new FormatError('base64 of an impossible length')
+  if (text.length % 4 === 1) throw new FormatError('base64 of invalid length')
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))
   let bits = 0
   let count = 0
@@ -222,7 +222,7 @@ function decodeDigits(text: string, { values }: Alphabet): Uint8Array {
       bytes[length++] = (bits >> count) & 0xff
     }
   }
-  // Otherwise one byte string would have several texts.
+  // One byte string must have one text.
   if ((bits & ((1 << count) - 1)) !== 0) throw new FormatError('base64 with trailing bits')
   return bytes
 }

@@ -1,9 +1,9 @@
 /**
  * Binary HTTP in its known-length form (RFC 9292), with one encoding per message.
  *
- * Stricter than the RFC: shortest integers, no informational responses, no trailers, and the rules of
- * `message-rules.ts`. Indeterminate-length messages are refused. As the RFC says, empty content and the empty
- * trailer section may be missing at the end, and any number of zero bytes may follow.
+ * Stricter than the RFC: shortest integers, no informational responses, no trailers, no indeterminate-length messages, and
+ * the rules of `message-rules.ts`. As in the RFC, empty content and the empty trailer section may be omitted at the end, and
+ * any number of zero bytes may follow.
  *
  * ```
  * request   0 ‖ vec(method) ‖ vec(scheme) ‖ vec(authority) ‖ vec(path) ‖ vec(fields) ‖ vec(content) ‖ vec("") ‖ zeros
@@ -46,10 +46,10 @@ export interface ResponseMessage {
 
 const REQUEST = 0
 const RESPONSE = 1
-/** Bytes of the field section, its own length prefix not counted. */
+/** Bytes of the field section, without its length prefix. */
 const MAX_FIELD_SECTION = 16384
 
-/** @throws FormatError when the message breaks a rule that {@link parseRequest} would refuse it for. */
+/** @throws FormatError for a message that {@link parseRequest} rejects. */
 export function encodeRequest(message: RequestMessage): Uint8Array {
   assertRequest(message)
   return concatBytes(
@@ -62,7 +62,7 @@ export function encodeRequest(message: RequestMessage): Uint8Array {
   )
 }
 
-/** @throws FormatError when the message breaks a rule that {@link parseResponse} would refuse it for. */
+/** @throws FormatError for a message that {@link parseResponse} rejects. */
 export function encodeResponse(message: ResponseMessage): Uint8Array {
   assertResponse(message)
   return concatBytes(
@@ -73,8 +73,8 @@ export function encodeResponse(message: ResponseMessage): Uint8Array {
 }
 
 /**
- * Reads a request from attacker-controlled bytes, padding included. `content` is a copy.
- * @throws FormatError for everything that {@link encodeRequest} does not write, but for truncation and padding.
+ * Parses a request from attacker-controlled bytes, including padding. `content` is a copy.
+ * @throws FormatError unless {@link encodeRequest} would write the bytes, apart from omitted ends and padding.
  */
 export function parseRequest(bytes: Uint8Array): RequestMessage {
   const reader = new Reader(bytes)
@@ -89,14 +89,14 @@ export function parseRequest(bytes: Uint8Array): RequestMessage {
 }
 
 /**
- * Reads a response from attacker-controlled bytes, padding included. `content` is a copy.
- * @throws FormatError for everything that {@link encodeResponse} does not write, but for truncation and padding.
+ * Parses a response from attacker-controlled bytes, including padding. `content` is a copy.
+ * @throws FormatError unless {@link encodeResponse} would write the bytes, apart from omitted ends and padding.
  */
 export function parseResponse(bytes: Uint8Array): ResponseMessage {
   const reader = new Reader(bytes)
   if (reader.readNumber() !== RESPONSE) throw new FormatError('not a known-length response')
   const status = reader.readNumber()
-  // An informational response is followed by its own field section; it must not be read as the final one.
+  // The field section of an informational response must not be parsed as that of the final response.
   assertStatus(status)
   const message = { status, ...parseSections(reader) }
   assertResponse(message)
@@ -104,9 +104,9 @@ export function parseResponse(bytes: Uint8Array): ResponseMessage {
 }
 
 /**
- * The value of a field, `undefined` when it is absent.
- * @param name in lower case.
- * @throws FormatError when the field is there twice: neither value is the right one.
+ * The value of a field; `undefined` when it is absent.
+ * @param name in lower case
+ * @throws FormatError when the field is repeated.
  */
 export function findField(fields: readonly Field[], name: string): string | undefined {
   let found: string | undefined
@@ -118,7 +118,7 @@ export function findField(fields: readonly Field[], name: string): string | unde
   return found
 }
 
-/** Walks over one message; every read is checked against its end. */
+/** Reads one message; every read checks the bounds. */
 class Reader {
   private readonly bytes: Uint8Array
   private offset = 0
@@ -147,7 +147,7 @@ class Reader {
     return this.bytes.subarray(start, this.offset)
   }
 
-  /** The rest is padding. */
+  /** Checks that the rest is zero. */
   readPadding(): void {
     if (!isAllZero(this.bytes.subarray(this.offset))) throw new FormatError('padding is not zero')
     this.offset = this.bytes.length
@@ -184,7 +184,7 @@ function encodeSections(fields: readonly Field[], content: Uint8Array): Uint8Arr
 
 function parseSections(reader: Reader): { fields: Field[]; content: Uint8Array } {
   const fields = parseFields(reader.readVector(MAX_FIELD_SECTION))
-  // RFC 9292, section 3.8: at these two points, and only here, the message may stop.
+  // RFC 9292, section 3.8: the message may end at these two points only.
   const content = reader.isAtEnd() ? new Uint8Array(0) : reader.readVector().slice()
   if (!reader.isAtEnd() && reader.readNumber() !== 0) throw new FormatError('trailers are not supported')
   reader.readPadding()

@@ -1,5 +1,5 @@
 /**
- * Frames: all that travels (protocol, section 4).
+ * Frames, the outer messages of the protocol (section 4).
  *
  * ```
  * 0x01 handshake request    version ‖ 0x01 ‖ kid8 ‖ e_c(32) ‖ nonce(24) ‖ box
@@ -71,7 +71,7 @@ const types = {
   refusal: 0x0f,
 } as const
 
-/** The bytes of a frame. The lengths of the parts are not checked: they come from this library. */
+/** The bytes of a frame. The lengths of its parts are not checked. */
 export function encodeFrame(frame: Frame): Uint8Array {
   const head = Uint8Array.of(suite1.version, types[frame.kind])
   switch (frame.kind) {
@@ -91,10 +91,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
 }
 
 /**
- * Reads attacker-controlled bytes as a frame, before any cryptography. The parts are views into `bytes`.
+ * Parses attacker-controlled bytes as a frame, before any cryptography. Its parts are views of `bytes`.
  *
- * @throws ProtocolError `frame_too_large` over `maxFrame` bytes; `malformed_frame` for an unknown version or type
- *   and for a frame too short to hold its fixed parts and a box.
+ * @throws ProtocolError `frame_too_large` for more than `maxFrame` bytes; `malformed_frame` for an unknown version or type,
+ *   and for a frame that is too short for its fixed parts and a box.
  */
 export function parseFrame(bytes: Uint8Array, maxFrame: number): Frame {
   if (bytes.length > maxFrame) throw new ProtocolError('frame_too_large', 'the frame is over the size limit')

@@ -1,6 +1,6 @@
 /**
- * The handshake: one frame each way, authenticated by the service's agreement key and by the device signature
- * inside the sealed message (protocol, sections 4 and 6).
+ * The handshake: one frame in each direction, authenticated by the service's agreement key and by the device's signature in
+ * the sealed login message (protocol, sections 4 and 6).
  *
  * ```
  * es  = X25519(e_c, S)             ee = X25519(e_c, e_s)
@@ -26,7 +26,7 @@ export interface AgreementKeyPair {
   readonly secretKey: Uint8Array
 }
 
-/** What either end holds between the two frames. Secret; {@link deriveSession} consumes it. */
+/** The state of either end between the two frames. Secret; {@link deriveSession} consumes it. */
 export interface HandshakeState {
   readonly agreementKey: Uint8Array
   readonly es: Uint8Array
@@ -42,9 +42,9 @@ export function agreementKeyHint(primitives: Primitives, publicKey: Uint8Array):
 /**
  * Client, first step: seals the padded login message.
  *
- * @param ephemeral a fresh random key pair of this handshake only; the caller wipes it after the second step
+ * @param ephemeral a new random key pair for this handshake; the caller wipes it after the second step
  * @param nonce 24 random bytes
- * @throws ProtocolError `cannot_open` when the service's agreement key is not acceptable.
+ * @throws ProtocolError `cannot_open` for an invalid agreement key.
  */
 export function sealHandshakeRequest(
   primitives: Primitives,
@@ -71,8 +71,8 @@ export function sealHandshakeRequest(
 /**
  * Service, first step: opens the login message.
  *
- * @throws ProtocolError `cannot_open` for a small-order or non-canonical ephemeral key and for a box that was not
- *   made for this agreement key; the same whatever byte is wrong.
+ * @throws ProtocolError `cannot_open` for a small-order or non-canonical ephemeral key and for a box that does not open;
+ *   the error does not depend on which byte is wrong.
  */
 export function openHandshakeRequest(
   primitives: Primitives,
@@ -87,17 +87,19 @@ export function openHandshakeRequest(
   return { plaintext, state: stateOf(primitives, agreement.publicKey, es, encodeFrame(frame), plaintext) }
 }
 
-/** The keys that a finished handshake gives: those of the session, and the one of frame 0x02. */
+/** The keys of a finished handshake: those of the session, and the key of frame 0x02. */
 export interface HandshakeKeys {
   readonly session: SessionKeys
   readonly responseKey: Uint8Array
 }
 
 /**
- * Second step, both ends. `secretKey` is one's own ephemeral secret (the client's) or the service's fresh `e_s`;
- * `peer` the other's ephemeral public key; `serviceEphemeral` is `e_s_pub` on both ends.
+ * Second step, both ends.
  *
- * @throws ProtocolError `cannot_open` when the peer's key is not acceptable.
+ * @param secretKey the own ephemeral secret
+ * @param peer the ephemeral public key of the other end
+ * @param serviceEphemeral `e_s_pub`
+ * @throws ProtocolError `cannot_open` for an invalid `peer`.
  */
 export function deriveSession(
   primitives: Primitives,
@@ -152,8 +154,8 @@ export function openHandshakeResponse(
 }
 
 /**
- * H("miniseal/1" ‖ S_pub ‖ e_c_pub): names the handshake that a client begins. The login that is sealed in it says the
- * same (member `handshake`, protocol section 6), so that the device's signature is good for this handshake only.
+ * H("miniseal/1" ‖ S_pub ‖ e_c_pub): identifies a handshake. The sealed login message repeats it (member `handshake`,
+ * protocol, section 6), which binds the device's signature to this handshake.
  */
 export function handshakeHash(
   primitives: Primitives,
@@ -188,7 +190,7 @@ function stateOf(
   }
 }
 
-/** X25519 with an attacker-controlled key: one encoding per key, and no all-zero result. */
+/** X25519 with an attacker-controlled public key. Rejects non-canonical keys and an all-zero result. */
 function agree(primitives: Primitives, secretKey: Uint8Array, publicKey: Uint8Array): Uint8Array {
   if (!isCanonicalAgreementKey(publicKey)) throw cannotOpen()
   try {
@@ -200,8 +202,8 @@ function agree(primitives: Primitives, secretKey: Uint8Array, publicKey: Uint8Ar
 }
 
 /**
- * True for the one encoding of a u-coordinate: below 2^255 - 19, top bit clear. RFC 7748 lets a receiver accept
- * others; two encodings of one key would be two transcripts of one handshake.
+ * True for the canonical encoding of a u-coordinate: below 2^255 - 19, top bit clear. RFC 7748 allows receivers to accept
+ * others, but two encodings of one key would give one handshake two transcripts.
  */
 export function isCanonicalAgreementKey(publicKey: Uint8Array): boolean {
   if (publicKey.length !== suite1.keyLength) return false

@@ -1,12 +1,12 @@
-/** Padding of plaintexts, so that the length of a frame reveals little (protocol, section 5). */
+/** Padding of plaintexts, which hides their exact length (protocol, section 5). */
 import { FormatError } from '../errors.ts'
 import { suite1 } from '../primitives/suite.ts'
 
 /**
  * The padded length of `length` bytes: max(256, Padmé(length)).
  *
- * Padmé preserves the highest bits of a length: with E = floor(log2 L) and S = floor(log2 E) + 1, the last E - S bits
- * of the result are zero, which costs at most 12 % (PURBs, Nikitin et al. 2019, section 4).
+ * Padmé rounds a length L up: with E = floor(log2 L) and S = floor(log2 E) + 1, the last E - S bits of the result are zero.
+ * The overhead is at most 12 % (PURBs, Nikitin et al. 2019, section 4).
  *
  * @throws FormatError when `length` is not an unsigned integer below 2^31.
  */

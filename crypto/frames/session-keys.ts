@@ -1,4 +1,4 @@
-/** Sealing and opening of the frames of a session (protocol, section 4, "Keys of messages"). */
+/** Encryption and decryption of the frames of a session (protocol, section 4, "Keys of messages"). */
 import { concatBytes, encodeU64, parseU64 } from '../bytes.ts'
 import { ProtocolError, refuseFormat } from '../errors.ts'
 import type { Primitives } from '../primitives/primitives.ts'
@@ -7,7 +7,7 @@ import { encodeAscii } from '../text.ts'
 import type { EventFrame, RequestFrame, ResponseFrame } from './frame.ts'
 import { encodeFrame } from './frame.ts'
 
-/** The two keys of a session, 32 bytes each. Secret: in memory on the device, wrapped at rest in the service. */
+/** The two keys of a session, 32 bytes each. Secret: only in memory on the device, encrypted at rest in the service. */
 export interface SessionKeys {
   readonly c2s: Uint8Array
   readonly s2c: Uint8Array
@@ -17,7 +17,7 @@ const none: Uint8Array = new Uint8Array(0)
 const responseLabel: Uint8Array = encodeAscii(suite1.labels.response)
 const eventLabel: Uint8Array = encodeAscii(suite1.labels.event)
 
-/** Frame 0x03. `nonce` is 24 random bytes, never used twice with these keys. */
+/** Frame 0x03. `nonce` is 24 new random bytes. */
 export function sealRequest(
   primitives: Primitives,
   keys: SessionKeys,
@@ -29,12 +29,12 @@ export function sealRequest(
   return encodeFrame({ kind: 'request', sessionId, nonce, box })
 }
 
-/** The plaintext of frame 0x03. @throws ProtocolError `cannot_open`, the same whatever byte is wrong. */
+/** The plaintext of frame 0x03. @throws ProtocolError `cannot_open`, whichever byte is wrong. */
 export function openRequest(primitives: Primitives, keys: SessionKeys, frame: RequestFrame): Uint8Array {
   return opened(primitives.secretboxOpen(frame.box, frame.nonce, keys.c2s))
 }
 
-/** Frame 0x04, which opens only for the request whose frame nonce is `requestNonce`. */
+/** Frame 0x04. Its key is bound to `requestNonce`, the frame nonce of the request. */
 export function sealResponse(
   primitives: Primitives,
   keys: SessionKeys,
@@ -51,13 +51,13 @@ export function sealResponse(
   })
 }
 
-/** The plaintext of frame 0x04. The caller pairs `requestNonce` first. @throws ProtocolError `cannot_open`. */
+/** The plaintext of frame 0x04. The caller matches `requestNonce` first. @throws ProtocolError `cannot_open`. */
 export function openResponse(primitives: Primitives, keys: SessionKeys, frame: ResponseFrame): Uint8Array {
   const key = primitives.hkdf(keys.s2c, frame.requestNonce, responseLabel)
   return opened(primitives.secretboxOpen(frame.box, frame.nonce, key))
 }
 
-/** An event for the user: the per-user sequence number, from 1, and the event's bytes. */
+/** An event: its sequence number, per user and from 1, and its bytes. */
 export interface SequencedEvent {
   readonly sequence: number
   readonly event: Uint8Array
@@ -75,7 +75,7 @@ export function sealEvent(
   return encodeFrame({ kind: 'event', nonce, box: primitives.secretboxSeal(plaintext, nonce, key) })
 }
 
-/** The content of frame 0x05. The caller refuses gaps and repeats. @throws ProtocolError `cannot_open`. */
+/** The content of frame 0x05. The caller rejects gaps and repetitions. @throws ProtocolError `cannot_open`. */
 export function openEvent(primitives: Primitives, keys: SessionKeys, frame: EventFrame): SequencedEvent {
   const key = primitives.hkdf(keys.s2c, none, eventLabel)
   const plaintext = opened(primitives.secretboxOpen(frame.box, frame.nonce, key))

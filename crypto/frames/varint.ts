@@ -1,8 +1,8 @@
 /**
  * Variable-length integers of QUIC (RFC 9000, section 16), as Binary HTTP uses them.
  *
- * The two high bits of the first byte give the length, 1, 2, 4 or 8 bytes; the rest is big-endian. Values end at
- * 2^53-1 here, since the engines of phones have no dependable BigInt.
+ * The two high bits of the first byte are the length (1, 2, 4 or 8 bytes); the rest is big-endian. Values are at most
+ * 2^53-1, because not every phone has BigInt.
  */
 import { byteAt } from '../bytes.ts'
 import { FormatError } from '../errors.ts'
@@ -39,7 +39,7 @@ export function readVarint(bytes: Uint8Array, offset: number): Varint {
   let value = first & 0x3f
   for (let i = offset + 1; i < next; i++) value = value * 256 + byteAt(bytes, i)
   if (!Number.isSafeInteger(value)) throw new FormatError('integer too large')
-  // RFC 9000 allows longer forms; here one value has one encoding.
+  // RFC 9000 allows longer forms; this protocol does not.
   if (exponent !== shortestExponent(value)) throw new FormatError('integer not in its shortest form')
   return { value, next }
 }

@@ -1,8 +1,8 @@
 /**
  * Content-Digest (RFC 9530) with SHA-256, the only algorithm of suite 1.
  *
- * The digest is over the content as sent, after content-encoding. A valid signature over the field proves nothing
- * about the content until {@link verifyContentDigest} returns true.
+ * The digest is over the content as sent, after content-encoding. A signature over the field covers the content only after
+ * {@link verifyContentDigest} has returned true.
  */
 import { equalBytes } from '../bytes.ts'
 import { FormatError, ProtocolError, refuseFormat } from '../errors.ts'
@@ -23,8 +23,7 @@ export function contentDigest(primitives: Pick<Primitives, 'sha256'>, content: U
 
 /**
  * Whether `field` is the digest of `content`; compared in constant time. Both are attacker-controlled.
- * @throws FormatError when `field` is malformed, or holds anything but one plain `sha-256` digest: an algorithm
- * that is not checked must not appear to be.
+ * @throws FormatError unless `field` is exactly one `sha-256` digest: no algorithm may be left unchecked.
  */
 export function verifyContentDigest(
   primitives: Pick<Primitives, 'sha256'>,
@@ -41,14 +40,14 @@ function parseDigest(field: string): Uint8Array {
   if (member.kind !== 'item' || member.value.kind !== 'bytes' || member.params.size !== 0) {
     throw new FormatError('digest is not a plain byte sequence')
   }
-  if (member.value.value.length !== DIGEST_LENGTH) throw new FormatError('digest of the wrong length')
+  if (member.value.value.length !== DIGEST_LENGTH) throw new FormatError('digest of invalid length')
   return member.value.value
 }
 
 /**
- * Compares the content with its digest, when the request has one.
+ * Compares the content with its digest, if the message has one.
  *
- * @throws ProtocolError `digest_mismatch`, also for a digest that is malformed or of another algorithm.
+ * @throws ProtocolError `digest_mismatch`, also for a malformed digest or another algorithm.
  */
 export function assertContentDigest(
   primitives: Pick<Primitives, 'sha256'>,

@@ -1,6 +1,6 @@
 /**
- * The service's signature on a request that it forwards to a backend (`docs/guides/integration.md`): it names the caller and
- * states that every check of the channel passed. The device's signature stays beside it, unchanged.
+ * The service's signature of a request that it forwards to a backend (`docs/guides/integration.md`). It names the caller and
+ * attests that all checks of the channel passed. The device's signature is forwarded unchanged.
  *
  * ```
  * miniseal-caller: user="…", device="…", session="…", app="…", acr="session"
@@ -54,7 +54,7 @@ export interface CallerClaims {
   readonly acr: string
 }
 
-/** The caller of a request, as the channel verified it. */
+/** The verified caller of a request. */
 export interface Caller {
   /** The pairwise subject. */
   readonly user: string
@@ -69,12 +69,12 @@ export interface Caller {
   readonly signature: SignatureEvidence
 }
 
-/** The device's signature over a request: evidence for third parties. */
+/** The device's signature of a request, as evidence for third parties. */
 export interface SignatureEvidence {
   readonly keyid: string
   /** The device's Ed25519 public key, 32 bytes. */
   readonly publicKey: Uint8Array
-  /** The exact text that was signed (RFC 9421, section 2.5). */
+  /** The signed text (RFC 9421, section 2.5). */
   readonly base: string
   readonly signature: Uint8Array
   /** UNIX seconds, by the device's clock. */
@@ -85,9 +85,9 @@ const claimNames = ['user', 'device', 'session', 'app', 'acr'] as const
 
 /**
  * Adds `miniseal-caller` and `miniseal-device-key`, and the member `gateway` to `signature-input` and `signature`. The
- * member `sig` stays, strictly serialised; members of the client that could pass for the service's are removed.
+ * member `sig` is kept, strictly serialized; members of the client that imitate the service's are removed.
  *
- * @param message a verified request, without `miniseal-*` fields from outside
+ * @param message a verified request, without `miniseal-*` fields of the client
  * @param publicKey the device's, 32 bytes
  * @param created UNIX seconds
  * @param nonce 16 random bytes
@@ -139,7 +139,7 @@ function withMember(
   ]
 }
 
-/** Labels of the client that could be taken for the service's. Attacker-controlled. */
+/** Attacker-controlled labels that imitate the service's. */
 function forgedLabels(inputs: Dictionary, signatures: Dictionary): ReadonlySet<string> {
   const labels = [...inputs.keys(), ...signatures.keys()]
   return new Set(
@@ -150,12 +150,12 @@ function forgedLabels(inputs: Dictionary, signatures: Dictionary): ReadonlySet<s
   )
 }
 
-/** The strict serialisation is what was signed: the client's white space has no second reading. */
+/** Serializes strictly, as it was signed. */
 function serializedWithout(dictionary: Dictionary, labels: ReadonlySet<string>): string {
   return serializeDictionary(new Map([...dictionary].filter(([label]) => !labels.has(label))))
 }
 
-/** A gateway signature that follows its profile. It is not verified yet. */
+/** A gateway signature that matches its profile. It is not verified. */
 export interface GatewaySignature extends RequestSignature {
   /** Covered by the signature. */
   readonly caller: CallerClaims
@@ -164,7 +164,7 @@ export interface GatewaySignature extends RequestSignature {
 }
 
 /**
- * Reads the service's signature of an attacker-controlled request.
+ * Parses the service's signature of an attacker-controlled request.
  *
  * @throws ProtocolError as {@link parseSignature}.
  */

@@ -1,14 +1,14 @@
 /**
- * What an inner HTTP message may contain, for writers and readers alike.
+ * Rules for inner HTTP messages, for encoders and parsers.
  *
- * Each rule removes a second reading: a name that means two things to two HTTP stacks, a path that a URL parser
- * rewrites after the signature was made, a length that is stated twice. All arguments are attacker-controlled.
+ * Each rule removes an ambiguity: names that HTTP stacks interpret differently, paths that URL parsers rewrite after they
+ * were signed, a second content length. All arguments are attacker-controlled.
  */
 import { FormatError } from '../errors.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
 
 const MAX_FIELDS = 64
-/** Bytes of the path with its query. */
+/** Bytes of the path, including the query. */
 const MAX_PATH = 4096
 /** Bytes: a DNS name of 255, a colon and a port. */
 const MAX_AUTHORITY = 261
@@ -18,24 +18,24 @@ const SCHEME = /^[a-z][a-z0-9+.-]{0,15}$/
 /** RFC 3986 host and port, without userinfo (RFC 9113, section 8.3.1) and without percent-encoding. */
 const AUTHORITY = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/
 /**
- * Segments of RFC 3986 `pchar` without `;`, which servers cut off as a parameter. Percent-encoding is in upper case, and
- * only of what has no second spelling and no second meaning: not of unreserved characters, controls, `/` `\` `;` `%`. No
- * segment is empty, but for the one behind a trailing slash.
+ * Segments of RFC 3986 `pchar` without `;`, which servers strip as a parameter. Percent-encoding is in upper case.
+ * Unreserved characters, controls, `/` `\` `;` and `%` must not be encoded. Only the segment after a trailing slash may be
+ * empty.
  */
 const PATH =
   /^(?:\/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%(?:2[0-46-9A-C]|3[AC-F]|40|5[BDE]|60|7[B-D]|[89A-F][0-9A-F]))+)*\/?$/
-/** Without its `?`. It does not affect routing, so any byte may be encoded. */
+/** Without its `?`. Any byte may be encoded, because the query does not affect routing. */
 const QUERY = /^(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+$/
 /** Path parsers resolve these. Encoded dots are not allowed in a path. */
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
-/** Characters of a segment that are not encoded. */
+/** A character that the canonical form does not encode. */
 const PLAIN_SEGMENT_CHARACTER = /^[A-Za-z0-9._~!$&'()*+,=:@-]$/
-/** RFC 9110 token in lower case; so also no `:` of a pseudo-field. */
+/** RFC 9110 token in lower case. Excludes the `:` of pseudo-fields. */
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
-/** Visible ASCII, with spaces and tabs only inside. */
+/** Visible ASCII, with spaces and tabs only between other characters. */
 const FIELD_VALUE = /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/
 
-/** Connection-specific (RFC 9113, section 8.2.2), and `host`, which would state the authority a second time. */
+/** Connection-specific fields (RFC 9113, section 8.2.2), and `host`, which would repeat the authority. */
 const FORBIDDEN_FIELDS = new Set([
   'connection',
   'host',
@@ -64,11 +64,11 @@ export function assertAuthority(authority: string): void {
 }
 
 /**
- * The grammar of paths (protocol, section 11), for writers, readers, signers, verifiers and routers. URL parsers do not
- * change an accepted path, and it has the same segments before and after decoding.
+ * The grammar of paths (protocol, section 11), for encoders, parsers, signers, verifiers and routers. URL parsers do not
+ * change an accepted path, and decoding does not change its segments.
  *
- * A `?` with nothing after it is refused, because `@query` is the same as without a query (RFC 9421, section 2.2.7).
- * @param path with its query
+ * An empty query is rejected, because its `@query` equals that of no query (RFC 9421, section 2.2.7).
+ * @param path including the query
  * @throws FormatError
  */
 export function assertPath(path: string): void {
@@ -83,10 +83,10 @@ export function assertPath(path: string): void {
 }
 
 /**
- * The segments of a path, decoded: `['wallet', '午']` of `/wallet/%E5%8D%88?page=2`. A trailing slash is an empty segment
- * at the end, and `/` alone is `['']`.
- * @param path that {@link assertPath} accepts, or the part of one before its query
- * @throws FormatError when what is encoded is not UTF-8.
+ * The decoded segments of a path: `['wallet', '午']` of `/wallet/%E5%8D%88?page=2`. A trailing slash gives an empty last
+ * segment, and `/` gives `['']`.
+ * @param path accepted by {@link assertPath}; the query may be omitted
+ * @throws FormatError when the decoded bytes are not UTF-8.
  */
 export function decodedSegments(path: string): readonly string[] {
   return pathWithoutQuery(path)
@@ -96,9 +96,9 @@ export function decodedSegments(path: string): readonly string[] {
 }
 
 /**
- * The path without its query in canonical form, in which equal paths are equal texts: only what must be encoded is
- * encoded. `/a%21` and `/a!` are the same path, written in two ways.
- * @param path that {@link assertPath} accepts
+ * The path without its query in canonical form: only characters that must be encoded are encoded. `/a%21` and `/a!` have the
+ * same canonical form.
+ * @param path accepted by {@link assertPath}
  */
 export function canonicalPath(path: string): string {
   return `/${decodedSegments(path).map(encodeSegment).join('/')}`
@@ -137,8 +137,8 @@ export function assertStatus(status: number): void {
 }
 
 /**
- * At most 64 fields, each name once, no connection-specific field, and a `content-length` only when it is true.
- * @param contentLength bytes of the content of the message.
+ * Requires at most 64 fields, unique names, no connection-specific fields, and a correct `content-length` if present.
+ * @param contentLength bytes of the content
  * @throws FormatError
  */
 export function assertFields(fields: readonly (readonly [string, string])[], contentLength: number): void {
@@ -151,13 +151,13 @@ export function assertFields(fields: readonly (readonly [string, string])[], con
     if (FORBIDDEN_FIELDS.has(name)) throw new FormatError('field not allowed in binary http')
     if (!FIELD_VALUE.test(value)) throw new FormatError('field value is not trimmed visible ascii')
     if (name === 'content-length' && value !== String(contentLength))
-      throw new FormatError('content-length is not the length')
+      throw new FormatError('content-length is wrong')
   }
 }
 
 const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
 
-/** Whether requests with this method have no effect (RFC 9110, section 9.2.1), so that they need no Idempotency-Key. */
+/** Whether the method is safe (RFC 9110, section 9.2.1) and needs no Idempotency-Key. */
 export function isSafeMethod(method: string): boolean {
   return safeMethods.indexOf(method) >= 0
 }

@@ -1,4 +1,4 @@
-/** The routes of the channel that the service itself handles (protocol, section 6). */
+/** The routes that the service handles itself (protocol, section 6). */
 import { pathWithoutQuery } from './message-rules.ts'
 
 const ownSegments = [
@@ -11,13 +11,13 @@ const ownSegments = [
   'outcomes',
 ] as const
 
-/** The first segment of an own route's path. */
+/** The first path segment of such a route. */
 export type OwnSegment = (typeof ownSegments)[number]
 
-/** The largest content of such a route, in bytes; it has no content-encoding. */
+/** Maximum content of such a route, in bytes. It has no content-encoding. */
 export const MAX_OWN_CONTENT = 16384
 
-/** Whether `path`, with or without a query, belongs to the service: its first segment decides. */
+/** Whether `path`, with or without a query, is such a route. */
 export function isOwnRoute(path: string): boolean {
   const [, first] = pathWithoutQuery(path).split('/')
   return ownSegments.some((own) => own === first)

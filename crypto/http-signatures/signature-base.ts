@@ -1,11 +1,11 @@
 /**
- * The signature base of HTTP Message Signatures (RFC 9421, section 2): what is signed, as one text.
+ * The signature base of HTTP Message Signatures (RFC 9421, section 2): the text that is signed.
  *
  * ```
  * base = *( serialized component ": " value LF ) "\"@signature-params\": " serialized inner list      no LF at the end
  * ```
- * A component that cannot be derived in exactly one way stops the whole base. Supported: the derived components
- * but `@query-param`, whole fields, and the parameters `req` and `key`.
+ * Supported are all derived components except `@query-param`, whole fields, and the parameters `req` and `key`. Any other
+ * component is an error.
  */
 
 import { FormatError } from '../errors.ts'
@@ -23,18 +23,18 @@ import {
 } from './structured-fields.ts'
 
 /**
- * The message that is signed. With `response` it is the response, and `request` is the one that triggered it, for
- * components with `;req`; without, it is `request`.
+ * The signed message: `response` if present, else `request`. With `response`, `request` is the request that it answers, for
+ * components with `;req`.
  */
 export interface SignatureContext {
   readonly request?: RequestMessage
   readonly response?: ResponseMessage
 }
 
-/** A component identifier, taken apart. */
+/** A parsed component identifier. */
 interface Component {
   readonly name: string
-  /** Taken from the request that triggered the response. */
+  /** Whether it belongs to the request of a response. */
   readonly req: boolean
   /** One member of a dictionary field. */
   readonly key: string | undefined
@@ -42,7 +42,7 @@ interface Component {
 
 /** RFC 9110 token in lower case. */
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
-/** Anything else, a line break above all, could forge another line of the base. */
+/** Other characters, such as line breaks, could forge lines of the base. */
 const LINE = /^[\t\x20-\x7e]*$/
 
 const DEFAULT_PORTS: ReadonlyMap<string, string> = new Map([
@@ -56,10 +56,10 @@ export function componentItem(name: string, params: Parameters = new Map<string,
 }
 
 /**
- * The signature base (RFC 9421, section 2.5) for the covered components and parameters of `signatureParams`.
- * Whether they cover enough is for the caller to judge. All arguments may be attacker-controlled.
+ * The signature base (RFC 9421, section 2.5) for the covered components and parameters of `signatureParams`. The caller
+ * checks the coverage. All arguments may be attacker-controlled.
  * @throws FormatError for a repeated, unknown, unsupported or misplaced component or parameter, an absent field or
- * member, and a value that is not printable ASCII.
+ *   member, and a value that is not printable ASCII.
  */
 export function signatureBase(signatureParams: InnerList, context: SignatureContext): string {
   const seen = new Set<string>()
@@ -76,10 +76,9 @@ export function signatureBase(signatureParams: InnerList, context: SignatureCont
 }
 
 /**
- * The value of one component (RFC 9421, sections 2.1 and 2.2), or `undefined` when the field, or its member named
- * by `key`, is absent.
- * @throws FormatError for an unknown, unsupported or misplaced component or parameter, and for a value that is
- * malformed or not printable ASCII.
+ * The value of one component (RFC 9421, sections 2.1 and 2.2); `undefined` when the field, or its member `key`, is absent.
+ * @throws FormatError for an unknown, unsupported or misplaced component or parameter, and for a value that is malformed or
+ *   not printable ASCII.
  */
 export function componentValue(component: Item, context: SignatureContext): string | undefined {
   const parsed = parseComponent(component)
@@ -99,18 +98,18 @@ function parseComponent(item: Item): Component {
   for (const [param, value] of item.params) {
     if (param === 'req' && value.kind === 'boolean' && value.value) req = true
     else if (param === 'key' && value.kind === 'string' && !derived) key = value.value
-    // `sf`, `bs`, `tr` and `name` among them: ignoring one would sign another value than the one named.
+    // Ignoring `sf`, `bs`, `tr` or `name` would sign another value.
     else throw new FormatError('unsupported component parameter')
   }
   return { name, req, key }
 }
 
-/** Equal for equal components, whatever the order of their parameters. */
+/** Does not depend on the order of the parameters. */
 function componentIdentity({ name, req, key }: Component): string {
   return JSON.stringify([name, req, key])
 }
 
-/** Names with `@` are never looked up in the fields (RFC 9421, section 7.5.1). */
+/** Never reads fields (RFC 9421, section 7.5.1). */
 function derivedValue({ name, req }: Component, context: SignatureContext): string {
   if (name === '@status') return statusOf(req, context)
   const request = requestOf(req, context)
@@ -143,11 +142,10 @@ function fieldValue({ name, req, key }: Component, context: SignatureContext): s
   return member === undefined ? undefined : serializeMember(member)
 }
 
-/** Optional white space is not part of the value (RFC 9110, section 5.5). A pattern for the end would be quadratic. */
+/** Removes optional white space (RFC 9110, section 5.5). A regular expression would take quadratic time. */
 function trim(value: string): string {
   let start = 0
   let end = value.length
-  // There is no space outside of the text, and what ends before it starts is empty.
   while (isSpace(value, start)) start++
   while (isSpace(value, end - 1)) end--
   return value.slice(start, end)
@@ -167,7 +165,7 @@ function statusOf(req: boolean, { response }: SignatureContext): string {
 
 function requestOf(req: boolean, { request, response }: SignatureContext): RequestMessage {
   if (req !== (response !== undefined)) throw new FormatError('component belongs to the other message')
-  if (request === undefined) throw new FormatError('no request to take a component from')
+  if (request === undefined) throw new FormatError('the request of the component is missing')
   return request
 }
 

@@ -1,6 +1,6 @@
 /**
- * Signature profiles (RFC 9421, section 1.4): what each kind of signature in the protocol must look like, and the one
- * parser and the one signer for all of them. Parsers read attacker-controlled messages.
+ * Signature profiles (RFC 9421, section 1.4): the required form of each kind of signature, and one signer and one parser
+ * for all kinds. Messages are attacker-controlled.
  */
 import { ProtocolError, refuseFormat } from '../errors.ts'
 import type { Field } from '../frames/binary-http.ts'
@@ -16,26 +16,26 @@ import { parseDictionary, serializeBareItem, serializeInnerList, serializeItem }
 type ParameterName = 'created' | 'nonce' | 'keyid' | 'tag'
 
 export interface SignatureProfile {
-  /** Identifies the kind of signature and keeps it from being taken for another (RFC 9421, section 7.2.7). */
+  /** Identifies the kind of signature (RFC 9421, section 7.2.7). */
   readonly tag: string
-  /** The label of the member; `undefined`: any label, and the tag alone identifies the member. */
+  /** The label of the member; `undefined`: the tag identifies the member. */
   readonly label: string | undefined
-  /** Exactly these parameters, in this order when they are written. */
+  /** Exactly these parameters; signers write them in this order. */
   readonly parameters: readonly ParameterName[]
-  /** What must be in the order of the profile when it is read. */
+  /** Whether the parser requires the order of the profile. */
   readonly fixedOrder: { readonly components: boolean; readonly parameters: boolean }
-  /** The components that a signature over this message covers: exactly these. */
+  /** The components that a signature of this message must cover, no more and no fewer. */
   readonly components: (context: SignatureContext) => readonly Item[]
 }
 
-/** The key that signs, and its name. */
+/** A signing key and its name. */
 export interface MessageSigner {
   readonly keyid: string
   /** 64 bytes, see `Ed25519KeyPair.secretKey`. */
   readonly secretKey: Uint8Array
 }
 
-/** A signature that follows its profile. It is not verified yet. */
+/** A signature that matches its profile. It is not verified. */
 export interface MessageSignature {
   /** UNIX seconds, by the signer's clock. */
   readonly created: number
@@ -146,7 +146,7 @@ export function tagOf(member: Item | InnerList): string | undefined {
 }
 
 /**
- * Reads the parameters that the profile requires. The caller checks the tag.
+ * Parses the parameters that the profile requires. The caller checks the tag.
  *
  * @throws ProtocolError `alg_not_allowed` or `signature_malformed`.
  */
@@ -154,7 +154,7 @@ export function parseParameters(
   { parameters, fixedOrder }: SignatureProfile,
   { params }: InnerList,
 ): Pick<MessageSignature, 'created' | 'nonce' | 'keyid'> {
-  if (params.has('alg')) throw new ProtocolError('alg_not_allowed', 'the version fixes the algorithm')
+  if (params.has('alg')) throw new ProtocolError('alg_not_allowed', 'the parameter alg is not allowed')
   const names = [...params.keys()]
   const isExact = sameTexts(names, parameters, fixedOrder.parameters)
   if (!isExact)
@@ -188,13 +188,13 @@ export function assertCoverage(
     throw new ProtocolError('components_incomplete', `the signature must cover exactly: ${names.join(' ')}`)
 }
 
-/** Whether two lists hold the same texts. Repetitions count. */
+/** Whether two lists contain the same texts, counting repetitions. */
 function sameTexts(found: readonly string[], required: readonly string[], isOrdered: boolean): boolean {
   const joined = (texts: readonly string[]): string => (isOrdered ? [...texts] : [...texts].sort()).join('\n')
   return joined(found) === joined(required)
 }
 
-/** How far `created` may lie from the verifier's clock, in seconds. */
+/** Maximum distance of `created` from the verifier's clock, in seconds. */
 export interface SignatureWindow {
   readonly past: number
   readonly future: number
@@ -207,7 +207,7 @@ export function assertInWindow(
   { past, future }: SignatureWindow,
 ): void {
   if (created < now - past || created > now + future)
-    throw new ProtocolError('window_invalid', 'the signature was not created within the accepted window')
+    throw new ProtocolError('window_invalid', 'the signature was created outside the accepted window')
 }
 
 /** @throws ProtocolError `signature_invalid`. */

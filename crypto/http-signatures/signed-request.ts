@@ -1,8 +1,8 @@
 /**
- * Signatures over requests (protocol, section 5; RFC 9421; RFC 9530): the device's over an inner request, a backend's over
- * the request that pushes an event.
+ * Signatures of requests (protocol, section 5; RFC 9421; RFC 9530): the device's signature of an inner request, and a
+ * backend's signature of a request that pushes an event.
  *
- * The checks are separate functions: the service makes them in a fixed order, and each has its own code.
+ * The checks are separate functions, because the service makes them in a fixed order and each has its own code.
  */
 import { FormatError, ProtocolError } from '../errors.ts'
 import type { RequestMessage } from '../frames/binary-http.ts'
@@ -29,12 +29,12 @@ export { assertContentDigest } from './content-digest.ts'
 export type { MessageSigner, SignatureWindow } from './signature-profile.ts'
 export { assertInWindow, assertSignature } from './signature-profile.ts'
 
-/** The label of the device's signature and of the service's signature over the response. */
+/** The label of the device's signature of a request and of the service's signature of the response. */
 export const signatureLabel = 'sig'
 
 const alwaysCovered: readonly string[] = ['@method', '@authority', '@path', '@query']
 
-/** Fields that are covered when the request has them, in this order. */
+/** Fields that are covered if present, in this order. */
 export const coveredWherePresent: readonly string[] = [
   'content-type',
   'content-encoding',
@@ -45,7 +45,7 @@ export const coveredWherePresent: readonly string[] = [
   'step-up',
 ]
 
-/** The device's signature over an inner request. */
+/** The device's signature of an inner request. */
 export const requestProfile: SignatureProfile = {
   tag: signatureTags.request,
   label: signatureLabel,
@@ -55,12 +55,12 @@ export const requestProfile: SignatureProfile = {
 }
 
 /**
- * A backend's signature over `POST /push` (`docs/guides/integration.md`); `keyid` names the backend's key.
+ * A backend's signature of `POST /push` (`docs/guides/integration.md`); `keyid` names the backend's key.
  *
  * ```
  * signature-input: push=("@method" "@authority" "@path" "content-type" "content-digest" "idempotency-key");created=…;nonce="…";keyid="…";tag="miniseal-push"
  * ```
- * `idempotency-key` only when the request has it.
+ * `idempotency-key` is covered if present.
  */
 const pushProfile: SignatureProfile = {
   tag: signatureTags.push,
@@ -75,14 +75,14 @@ const pushProfile: SignatureProfile = {
 }
 
 function requestOf({ request }: SignatureContext): RequestMessage {
-  if (request === undefined) throw new FormatError('no request to take a component from')
+  if (request === undefined) throw new FormatError('the request of the component is missing')
   return request
 }
 
-/** A request signature that follows its profile. It is not verified yet. */
+/** A signature that matches its profile. It is not verified. */
 export type RequestSignature = MessageSignature
 
-/** The component names that the device's signature over a request with these fields covers, in order. */
+/** The names of the components that the device's signature of this request covers, in order. */
 export function requiredComponents({ fields }: RequestMessage): readonly string[] {
   return [...alwaysCovered, ...coveredWherePresent.filter((name) => findField(fields, name) !== undefined)]
 }
@@ -93,7 +93,7 @@ export function requiredComponents({ fields }: RequestMessage): readonly string[
  * @param created UNIX seconds
  * @param nonce 16 random bytes
  * @throws ProtocolError `components_incomplete` when there is content without `content-type`.
- * @throws FormatError for a path that no reader accepts.
+ * @throws FormatError for an invalid path.
  */
 export function signRequest(
   primitives: Primitives,
@@ -117,7 +117,7 @@ function withContentDigest(primitives: Primitives, message: RequestMessage): Req
 }
 
 /**
- * Reads the device's signature of an attacker-controlled request.
+ * Parses the device's signature of an attacker-controlled request.
  *
  * @throws ProtocolError as {@link parseSignature}.
  */
@@ -128,7 +128,7 @@ export function parseRequestSignature(request: RequestMessage): RequestSignature
 }
 
 /**
- * Reads the signature of an attacker-controlled request that pushes an event.
+ * Parses the signature of an attacker-controlled request that pushes an event.
  *
  * @throws ProtocolError as {@link parseSignature}, but never `tag_invalid`.
  */
@@ -144,7 +144,7 @@ function assertContentIsDescribed(message: RequestMessage): void {
   }
 }
 
-/** What a signature base of a device says. It is not verified. */
+/** A parsed signature base of a device. It is not verified. */
 export interface RequestBase {
   /** UNIX seconds. */
   readonly created: number
@@ -157,8 +157,8 @@ const parametersLine = '"@signature-params": '
 const componentLine = /^"([!#$%&'*+.^_`|~0-9a-z@-]+)": ([\t\x20-\x7e]*)$/
 
 /**
- * Reads an attacker-controlled signature base of a request, as evidence keeps it (RFC 9421, section 2.5): exactly the
- * coverage, parameters and tag of {@link requestProfile}, strictly serialised.
+ * Parses an attacker-controlled signature base of a request (RFC 9421, section 2.5), as stored in evidence. Requires the
+ * coverage, parameters and tag of {@link requestProfile}, strictly serialized.
  *
  * @throws FormatError or ProtocolError for any other text.
  */
@@ -187,7 +187,7 @@ function parametersOf(line: string): InnerList {
   const members = parseDictionary(`sig=${list}`)
   const input = members.get('sig')
   if (members.size !== 1 || input?.kind !== 'inner-list' || serializeInnerList(input) !== list)
-    throw new FormatError('the parameters of the base are not one inner list, strictly serialised')
+    throw new FormatError('the parameters of the base are not one inner list, strictly serialized')
   return input
 }
 

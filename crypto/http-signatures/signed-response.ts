@@ -1,7 +1,7 @@
 /**
- * The service's signature over an inner response, bound to its request (protocol, section 5; RFC 9421, section 2.4).
+ * The service's signature of an inner response, bound to its request (protocol, section 5; RFC 9421, section 2.4).
  *
- * A backend's own signatures (RFC 9421) are passed on beside it, for clients that know the backend's key.
+ * Signatures of a backend (RFC 9421) are passed on, for clients that have the backend's key.
  */
 import { FormatError, ProtocolError } from '../errors.ts'
 import type { Field, RequestMessage, ResponseMessage } from '../frames/binary-http.ts'
@@ -26,8 +26,8 @@ const memberOfRequest: ReadonlyMap<string, BareItem> = new Map<string, BareItem>
 ])
 
 /**
- * The field that marks a problem of the service itself, with its code as a token. Only the service sets it; a client
- * ignores the problem documents of backends.
+ * The field that marks a problem document of the service; its value is the code, a token. Only the service sets it, so
+ * backends cannot forge refusals.
  */
 export const problemField = 'miniseal-problem'
 
@@ -60,7 +60,7 @@ function isPresent(item: Item, context: SignatureContext): boolean {
   try {
     return componentValue(item, context) !== undefined
   } catch (error) {
-    // The request is absent, or its attacker-controlled fields are malformed: its components are not covered.
+    // Components of an absent request, or of malformed attacker-controlled fields, are not covered.
     if (error instanceof FormatError && item.params.has('req')) return false
     throw error
   }
@@ -70,7 +70,7 @@ function isPresent(item: Item, context: SignatureContext): boolean {
  * Adds `content-digest` (when there is content), `signature-input` and `signature` to a response. Signatures of a
  * backend are passed on ({@link findPassedSignatures}).
  *
- * @param request the request that is answered; absent only when its plaintext could not be read at all
+ * @param request the answered request; `undefined` only when its plaintext is malformed
  * @param created UNIX seconds
  */
 export function signResponse(
@@ -105,7 +105,7 @@ function appended(own: readonly Field[], { inputs, signatures }: PassedSignature
   return own.map(([name, value]) => [name, `${value}, ${name === 'signature' ? signatures : inputs}`])
 }
 
-/** A service key as the channel configuration lists it. */
+/** A signing key of the channel configuration. */
 export interface VerificationKey {
   readonly kid: string
   readonly publicKey: Uint8Array
@@ -135,19 +135,19 @@ export function verifyResponse(
   return { created: signature.created }
 }
 
-/** Characters of each field: with the service's own member it must stay readable for every client. */
+/** Characters of each field, so that it stays below the parser's limit after the service's member is added. */
 const maxPassedLength = 8192
 
-/** Two dictionaries with the same labels, serialised. */
+/** Two serialized dictionaries with the same labels. */
 export interface PassedSignatures {
   readonly inputs: string
   readonly signatures: string
 }
 
 /**
- * The signatures of a backend's response that are passed on to the client; `undefined` when there are none. Omitted are
- * malformed fields, members without their counterpart and members with the service's own tag. The label `sig` becomes
- * `upstream`: labels have no meaning (RFC 9421, section 4.1).
+ * The signatures of a backend's response that are passed on to the client; `undefined` when there are none. Malformed
+ * fields, members without a counterpart and members with the service's tag are omitted. The label `sig` becomes `upstream`,
+ * because labels have no meaning (RFC 9421, section 4.1).
  *
  * @param fields attacker-controlled
  */
@@ -181,7 +181,7 @@ function readDictionary(fields: readonly Field[], name: string): Dictionary {
   }
 }
 
-/** A client refuses two signatures with the tag of the service. */
+/** Clients reject a second signature with the service's tag. */
 function isPassed(input: Item | InnerList, signature: Item | InnerList | undefined): signature is Item {
   if (input.kind !== 'inner-list' || tagOf(input) === responseProfile.tag) return false
   return signature?.kind === 'item' && signature.value.kind === 'bytes' && signature.params.size === 0

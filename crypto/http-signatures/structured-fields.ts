@@ -1,10 +1,9 @@
 /**
- * Structured field values, as far as signatures need them (RFC 8941): dictionaries, items and inner lists of
- * integers, strings, tokens, byte sequences and booleans.
+ * Structured field values (RFC 8941), the part that signatures need: dictionaries, items and inner lists of integers,
+ * strings, tokens, byte sequences and booleans.
  *
- * Stricter than the RFC where it would drop or repair something: repeated keys are refused, not overwritten;
- * base64 must be canonical and padded; decimals are refused. What is parsed is written again by the serializers,
- * so leading zeros and white space between members have no meaning.
+ * Stricter than the RFC: repeated keys, decimals, and base64 that is not canonical and padded are errors. Signatures cover the
+ * re-serialized value, so leading zeros and white space between members have no meaning.
  */
 import { FormatError } from '../errors.ts'
 import { decodeBase64, encodeBase64 } from '../text.ts'
@@ -16,7 +15,7 @@ export type BareItem =
   | { readonly kind: 'bytes'; readonly value: Uint8Array }
   | { readonly kind: 'boolean'; readonly value: boolean }
 
-/** In the order they were written. */
+/** In their order in the field. */
 export type Parameters = ReadonlyMap<string, BareItem>
 
 export interface Item {
@@ -31,7 +30,7 @@ export interface InnerList {
   readonly params: Parameters
 }
 
-/** In the order they were written. */
+/** In their order in the field. */
 export type Dictionary = ReadonlyMap<string, Item | InnerList>
 
 /** Characters of one field value. */
@@ -53,11 +52,11 @@ export function parseItem(text: string): Item {
   return parseWhole(text, (cursor) => cursor.readItem())
 }
 
-/** Strict serialization (RFC 8941, section 4.1). @throws FormatError for a key or value that cannot be written. */
+/** Strict serialization (RFC 8941, section 4.1). @throws FormatError for an invalid key or value. */
 export function serializeDictionary(dictionary: Dictionary): string {
   const members: string[] = []
   for (const [key, member] of dictionary) {
-    // A member that is true is written as its key with its parameters.
+    // A member with the value true is serialized as its key and parameters.
     const implied = member.kind === 'item' && isTrue(member.value)
     const value = implied ? serializeParameters(member.params) : `=${serializeMember(member)}`
     members.push(serializeKey(key) + value)
@@ -75,7 +74,7 @@ export function serializeInnerList(list: InnerList): string {
   return `(${list.items.map(serializeItem).join(' ')})${serializeParameters(list.params)}`
 }
 
-/** An item or inner list on its own, without the short form of true. @throws FormatError as {@link serializeDictionary}. */
+/** A single item or inner list, without the short form of true. @throws FormatError as {@link serializeDictionary}. */
 export function serializeMember(member: Item | InnerList): string {
   return member.kind === 'item' ? serializeItem(member) : serializeInnerList(member)
 }
@@ -121,7 +120,7 @@ function isTrue(item: BareItem): boolean {
   return item.kind === 'boolean' && item.value
 }
 
-/** Runs `parse` over all of `text`, spaces at both ends aside (RFC 8941, section 4.2). */
+/** Runs `parse` over `text` without spaces at its ends (RFC 8941, section 4.2). It must consume everything. */
 function parseWhole<T>(text: string, parse: (cursor: Cursor) => T): T {
   if (text.length > MAX_LENGTH) throw new FormatError('structured field too long')
   const cursor = new Cursor(text)
@@ -132,7 +131,7 @@ function parseWhole<T>(text: string, parse: (cursor: Cursor) => T): T {
   return value
 }
 
-/** Reads attacker-controlled text from left to right; every pattern it is given is sticky. */
+/** Reads attacker-controlled text from left to right with sticky patterns. */
 class Cursor {
   private readonly text: string
   private offset = 0
@@ -145,7 +144,7 @@ class Cursor {
     return this.offset === this.text.length
   }
 
-  /** The match of a sticky pattern here, which is then behind the cursor; `undefined` when it does not match. */
+  /** Consumes and returns the match of a sticky pattern; `undefined` when it does not match. */
   take(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.offset
     const match = pattern.exec(this.text)?.[0]
@@ -197,7 +196,7 @@ class Cursor {
     return params
   }
 
-  /** The RFC lets the last of equal keys win; two readers that differ there would see two messages. */
+  /** In the RFC, the last of equal keys wins. Parsers that differ in this would read different messages. */
   private readNewKey(known: ReadonlyMap<string, unknown>): string {
     const key = this.take(/[a-z*][a-z0-9_.*-]*/y)
     if (key === undefined) throw new FormatError('not a key')
@@ -222,7 +221,7 @@ class Cursor {
   private integerOf(digits: string): BareItem {
     if (digits.replace('-', '').length > 15) throw new FormatError('integer of more than 15 digits')
     if (this.take(/\./y) !== undefined) throw new FormatError('decimals are not supported')
-    // Adding zero turns -0 into 0, which is how it is written again.
+    // Adding zero turns -0 into 0, as it is serialized.
     return { kind: 'integer', value: Number(digits) + 0 }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One row per protocol version: lengths in bytes and the label of every key derivation (protocol, sections 4 and
- * 10). Another suite is another row with another version byte, never a negotiation inside a version.
+ * The parameters of a protocol version: lengths in bytes and the label of every key derivation (protocol, sections 4 and
+ * 10). Another suite needs another version byte; nothing is negotiated within a version.
  */
 export interface Suite {
   readonly version: number
@@ -45,7 +45,7 @@ export const suite1: Suite = {
   },
 }
 
-/** Tags that distinguish signatures of requests, responses, the gateway and pushes (RFC 9421, section 7.2.7). */
+/** The tags of the kinds of signature (RFC 9421, section 7.2.7). */
 export const signatureTags = {
   request: 'miniseal',
   response: 'miniseal-response',

@@ -28,7 +28,7 @@ export function cosign(
   signer: NoteSigner,
   time: number,
 ): NoteSignature {
-  if (time === 0) throw new FormatError('the time of a cosignature is zero')
+  if (time === 0) throw new FormatError('the time of a cosignature must not be zero')
   const { name, publicKey, secretKey } = signer
   const signed = primitives.ed25519Sign(cosignedMessage(text, time), secretKey)
   const keyId = noteKeyId(primitives, { kind: 'cosignature', name, publicKey })
@@ -39,13 +39,13 @@ function cosignedMessage(text: string, time: number): Uint8Array {
   return encodeUtf8(`cosignature/v1\ntime ${time}\n${text}`)
 }
 
-/** The time of a cosignature, UNIX seconds. @throws FormatError for anything else. */
+/** The time of a cosignature, UNIX seconds. @throws FormatError */
 export function cosignatureTime(signature: Uint8Array): number {
-  if (signature.length !== cosignatureLength) throw new FormatError('a cosignature has 72 bytes')
+  if (signature.length !== cosignatureLength) throw new FormatError('a cosignature must have 72 bytes')
   return parseU64(signature.subarray(0, timeLength))
 }
 
-/** Checks signatures of type 0x04. */
+/** A verifier of signatures of type 0x04. */
 function cosignatureVerifier(
   primitives: Pick<Primitives, 'sha256' | 'ed25519Verify'>,
   key: VerifierKey,
@@ -62,7 +62,7 @@ function cosignatureVerifier(
   }
 }
 
-/** `undefined` for what nobody signs: another length, a time too large, or none. */
+/** `undefined` for an invalid length or time. */
 function timeOf(signature: Uint8Array): number | undefined {
   try {
     const time = cosignatureTime(signature)
@@ -72,7 +72,7 @@ function timeOf(signature: Uint8Array): number | undefined {
   }
 }
 
-/** Checks what a key of this kind signs. */
+/** The verifier for a key. */
 export function noteVerifier(
   primitives: Pick<Primitives, 'sha256' | 'ed25519Verify'>,
   key: VerifierKey,

@@ -2,7 +2,7 @@
  * Signed notes (C2SP signed-note; protocol, section 12).
  *
  * ```
- * <text, its last line feed included>
+ * <text, including its last line feed>
  * <empty line>
  * — <key name> <base64 of key id(4) ‖ signature>          one line or more
  * ```
@@ -74,7 +74,7 @@ export interface NoteSigner {
 /** @throws FormatError unless the name is valid: not empty, no space, no plus sign, no control character. */
 export function assertKeyName(name: string): void {
   if (name === '' || outsideNames.test(name) || controlCharacters.test(name))
-    throw new FormatError('not the name of a note key')
+    throw new FormatError('invalid key name')
   encodeUtf8(name)
 }
 
@@ -87,7 +87,7 @@ export function noteKeyId(primitives: Pick<Primitives, 'sha256'>, key: VerifierK
 /** The text form of a verifier key. @throws FormatError for an invalid name or a public key of another length. */
 export function encodeVerifierKey(primitives: Pick<Primitives, 'sha256'>, key: VerifierKey): string {
   assertKeyName(key.name)
-  if (key.publicKey.length !== publicKeyLength) throw new FormatError('a public key has 32 bytes')
+  if (key.publicKey.length !== publicKeyLength) throw new FormatError('a public key must have 32 bytes')
   const typed = concatBytes(Uint8Array.of(noteKeyTypes[key.kind]), key.publicKey)
   return `${key.name}+${encodeHex(noteKeyId(primitives, key))}+${encodeBase64(typed)}`
 }
@@ -97,9 +97,9 @@ export function parseVerifierKey(primitives: Pick<Primitives, 'sha256'>, text: s
   const [, name = '', typed = ''] = /^([^+]+)\+[0-9a-f]{8}\+([A-Za-z0-9+/]{44})$/.exec(text) ?? []
   const bytes = decodeBase64(typed)
   const kind = (Object.keys(noteKeyTypes) as NoteKeyKind[]).find((kind) => noteKeyTypes[kind] === bytes[0])
-  if (kind === undefined) throw new FormatError('not a verifier key of a known type')
+  if (kind === undefined) throw new FormatError('unknown type of verifier key')
   const key: VerifierKey = { kind, name, publicKey: bytes.slice(1) }
-  if (encodeVerifierKey(primitives, key) !== text) throw new FormatError('the key id is not that of the key')
+  if (encodeVerifierKey(primitives, key) !== text) throw new FormatError('wrong key id')
   return key
 }
 
@@ -107,7 +107,7 @@ export function parseVerifierKey(primitives: Pick<Primitives, 'sha256'>, text: s
 export function encodeNote({ text, signatures }: SignedNote): string {
   assertNoteText(text)
   if (signatures.length < 1 || signatures.length > maxSignatures)
-    throw new FormatError('a note has 1 to 64 signatures')
+    throw new FormatError('a note must have 1 to 64 signatures')
   const note = `${text}\n${signatures.map(encodeSignatureLine).join('')}`
   if (note.length > maxNoteLength) throw new FormatError('the note is too long')
   return note
@@ -120,7 +120,7 @@ export function encodeNote({ text, signatures }: SignedNote): string {
 export function parseNote(note: string): SignedNote {
   if (note.length > maxNoteLength) throw new FormatError('the note is too long')
   const end = note.lastIndexOf('\n\n')
-  if (end < 0) throw new FormatError('a note without an empty line')
+  if (end < 0) throw new FormatError('a note needs an empty line')
   const text = note.slice(0, end + 1)
   assertNoteText(text)
   return { text, signatures: parseSignatureLines(note.slice(end + 2)) }
@@ -128,23 +128,22 @@ export function parseNote(note: string): SignedNote {
 
 /** Parses 1 to 64 signature lines, each with its line feed. @throws FormatError */
 export function parseSignatureLines(lines: string): readonly NoteSignature[] {
-  if (!lines.endsWith('\n')) throw new FormatError('a note without a last line feed')
+  if (!lines.endsWith('\n')) throw new FormatError('a note must end with a line feed')
   const split = lines.slice(0, -1).split('\n')
-  if (split.length > maxSignatures) throw new FormatError('a note has 1 to 64 signatures')
+  if (split.length > maxSignatures) throw new FormatError('a note must have 1 to 64 signatures')
   return split.map(parseSignatureLine)
 }
 
 /** `— name base64` and a line feed. @throws FormatError for an invalid name, key id or signature. */
 export function encodeSignatureLine({ name, keyId, signature }: NoteSignature): string {
   assertKeyName(name)
-  if (keyId.length !== keyIdLength || signature.length === 0)
-    throw new FormatError('not a signature of a note')
+  if (keyId.length !== keyIdLength || signature.length === 0) throw new FormatError('invalid note signature')
   return `\u2014 ${name} ${encodeBase64(concatBytes(keyId, signature))}\n`
 }
 
 function parseSignatureLine(line: string): NoteSignature {
   const [dash, name = '', digits = '', ...more] = line.split(' ')
-  if (dash !== '\u2014' || more.length > 0) throw new FormatError('not a signature line')
+  if (dash !== '\u2014' || more.length > 0) throw new FormatError('invalid signature line')
   assertKeyName(name)
   const bytes = decodeBase64(digits)
   if (bytes.length <= keyIdLength) throw new FormatError('a signature is too short')
@@ -152,8 +151,8 @@ function parseSignatureLine(line: string): NoteSignature {
 }
 
 function assertNoteText(text: string): void {
-  if (!text.endsWith('\n')) throw new FormatError('the text of a note ends with a line feed')
-  if (controlCharacters.test(text)) throw new FormatError('a note with a control character')
+  if (!text.endsWith('\n')) throw new FormatError('the text of a note must end with a line feed')
+  if (controlCharacters.test(text)) throw new FormatError('a note must not contain control characters')
   encodeUtf8(text)
 }
 
@@ -189,7 +188,7 @@ export function ed25519Verifier(
  */
 export function verifyNote(note: SignedNote, verifiers: readonly NoteVerifier[]): readonly NoteSignature[] {
   const known = knownSignatures(note, verifiers)
-  if (known.length === 0) throw new LogError('signature_missing', 'no known key has signed')
+  if (known.length === 0) throw new LogError('signature_missing', 'no signature of a known key')
   return known
 }
 
@@ -205,7 +204,7 @@ export function knownSignatures(
     const verifier = verifiers.find(({ name, keyId }) => isSignedBy(signature, name, keyId))
     if (verifier === undefined) return false
     if (verifier.verify(note.text, signature.signature)) return true
-    throw new LogError('signature_wrong', 'a signature of a known key is wrong')
+    throw new LogError('signature_wrong', 'a signature of a known key does not verify')
   })
 }
 

@@ -6,7 +6,7 @@
  * tile/entries/<index>[.p/<width>]     up to 256 entries: u16 length ‖ entry
  * ```
  *
- * Levels of tiles are 8 levels of the tree apart. A tile with less than 256 parts is partial: nothing is hashed over it.
+ * Levels of tiles are 8 levels of the tree apart. A partial tile has fewer than 256 hashes, and no hash over it exists.
  */
 import { byteAt, concatBytes, lengthPrefixed } from '../bytes.ts'
 import { FormatError } from '../errors.ts'
@@ -14,7 +14,7 @@ import type { TreeHasher } from './merkle.ts'
 import { assertTreeSize, hashNode, treeHashLength } from './merkle.ts'
 import type { TreeNode } from './tree-plan.ts'
 
-/** Hashes of a full tile, entries of a full bundle. */
+/** Hashes of a full tile; entries of a full bundle. */
 export const tileWidth = 256
 /** Levels of the tree that one tile spans. */
 const tileHeight = 8
@@ -39,22 +39,21 @@ export interface EntryBundle {
 }
 
 const path = /^tile\/(entries|0|[1-9][0-9]?)\/((?:x[0-9]{3}\/)*[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/
-/** Longer than the path of every tile: six parts of an index, and a width. */
+/** An upper bound for six parts of an index and a width. */
 const maxPathLength = 64
 
-/** Where a tile or a bundle is served, without a slash in front. @throws FormatError for one that cannot be. */
+/** The path of a tile or bundle, without a leading slash. @throws FormatError for an invalid level, index or width. */
 export function tilePath(tile: HashTile | EntryBundle): string {
   const { index, width } = tile
-  if (!Number.isSafeInteger(index) || index < 0) throw new FormatError('not the index of a tile')
-  if (!Number.isInteger(width) || width < 1 || width > tileWidth)
-    throw new FormatError('not the width of a tile')
+  if (!Number.isSafeInteger(index) || index < 0) throw new FormatError('invalid tile index')
+  if (!Number.isInteger(width) || width < 1 || width > tileWidth) throw new FormatError('invalid tile width')
   const suffix = width === tileWidth ? '' : `.p/${width}`
   return `tile/${tile.kind === 'entries' ? 'entries' : levelText(tile.level)}/${indexText(index)}${suffix}`
 }
 
 function levelText(level: number): string {
   if (!Number.isInteger(level) || level < 0 || level > highestLevel)
-    throw new FormatError('not the level of a tile')
+    throw new FormatError('invalid tile level')
   return `${level}`
 }
 
@@ -66,9 +65,9 @@ function indexText(index: number): string {
   return text
 }
 
-/** Reads an attacker-controlled path. @throws FormatError unless it is what {@link tilePath} writes. */
+/** Parses an attacker-controlled path. @throws FormatError unless {@link tilePath} would write it. */
 export function parseTilePath(text: string): HashTile | EntryBundle {
-  if (text.length > maxPathLength) throw new FormatError('not the path of a tile')
+  if (text.length > maxPathLength) throw new FormatError('invalid tile path')
   const [, level = '', digits = '', partial = `${tileWidth}`] = path.exec(text) ?? []
   const index = Number(digits.replace(/[x/]/g, ''))
   const width = Number(partial)
@@ -76,18 +75,18 @@ export function parseTilePath(text: string): HashTile | EntryBundle {
     level === 'entries'
       ? { kind: 'entries', index, width }
       : { kind: 'hashes', level: Number(level), index, width }
-  if (tilePath(tile) !== text) throw new FormatError('not the path of a tile')
+  if (tilePath(tile) !== text) throw new FormatError('invalid tile path')
   return tile
 }
 
-/** How many hashes a tile has in a tree of this size: 256 when it is full, 0 when the tree does not reach it. */
+/** The number of hashes of a tile in a tree of this size; 0 when the tree has no such tile. */
 export function widthOfTile(size: number, level: number, index: number): number {
   assertTreeSize(size)
   const hashes = hashesAt(size, level)
   return Math.max(0, Math.min(tileWidth, hashes - index * tileWidth))
 }
 
-/** How many hashes the tiles of a level have together. */
+/** The number of hashes of all tiles of a level. */
 function hashesAt(size: number, level: number): number {
   let hashes = size
   for (let below = 0; below < level && hashes > 0; below++) hashes = Math.floor(hashes / tileWidth)
@@ -97,13 +96,13 @@ function hashesAt(size: number, level: number): number {
 /** The tiles of one level. */
 export interface TileLevel {
   readonly level: number
-  /** How many are full; their indexes are 0 up to, without, this. */
+  /** The number of full tiles; their indexes are less than this. */
   readonly full: number
-  /** The width of the partial tile after them; 0 without one. */
+  /** The width of the partial tile; 0 when there is none. */
   readonly partial: number
 }
 
-/** The levels of tiles that a tree of this size has. Level 0 is that of the bundles, too. */
+/** The levels of tiles of a tree of this size. Bundles correspond to level 0. */
 export function tileLevels(size: number): readonly TileLevel[] {
   assertTreeSize(size)
   const levels: TileLevel[] = []
@@ -115,21 +114,7 @@ export function tileLevels(size: number): readonly TileLevel[] {
   return levels
 }
 
-/** Tiles that a tree has and had not, or had narrower, when it was smaller; lowest level first. */
-export function grownTiles(smaller: number, size: number): readonly HashTile[] {
-  assertTreeSize(smaller)
-  const tiles: HashTile[] = []
-  for (const { level, full, partial } of tileLevels(size)) {
-    const before = hashesAt(smaller, level)
-    for (let index = Math.floor(before / tileWidth); index < full; index++)
-      tiles.push({ kind: 'hashes', level, index, width: tileWidth })
-    if (partial > 0 && full * tileWidth + partial > before)
-      tiles.push({ kind: 'hashes', level, index: full, width: partial })
-  }
-  return tiles
-}
-
-/** Where a node of the tree is found: it is the root over `count` hashes of a tile, from the hash `from` on. */
+/** The location of a tree node: the root over `count` hashes of a tile, starting at hash `from`. */
 export interface TileSpot {
   readonly level: number
   readonly index: number
@@ -149,7 +134,7 @@ export function tileSpot(node: TreeNode): TileSpot {
   }
 }
 
-/** The tiles that hold these nodes, each once, as wide as a tree of this size has them. */
+/** The tiles that contain these nodes, without duplicates, with their widths in a tree of this size. */
 export function tilesOfNodes(nodes: readonly TreeNode[], size: number): readonly HashTile[] {
   const tiles = new Map<string, HashTile>()
   for (const node of nodes) {
@@ -159,7 +144,7 @@ export function tilesOfNodes(nodes: readonly TreeNode[], size: number): readonly
   return [...tiles.values()]
 }
 
-/** The hash of a node, from the bytes of its tile. @throws FormatError when the tile is too short for it. */
+/** The hash of a node, from the bytes of its tile. @throws FormatError when the tile is too short. */
 export function nodeInTile(primitives: TreeHasher, { from, count }: TileSpot, tile: Uint8Array): Uint8Array {
   if (tile.length < (from + count) * treeHashLength) throw new FormatError('the tile is too short')
   const rootOver = (first: number, hashes: number): Uint8Array => {
@@ -170,22 +155,22 @@ export function nodeInTile(primitives: TreeHasher, { from, count }: TileSpot, ti
   return rootOver(from, count)
 }
 
-/** A bundle of 1 to 256 entries. @throws FormatError for another number, or an entry over 65535 bytes. */
+/** Encodes a bundle of 1 to 256 entries. @throws FormatError for another number, or an entry over 65535 bytes. */
 export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
-  if (entries.length < 1 || entries.length > tileWidth) throw new FormatError('not the width of a bundle')
+  if (entries.length < 1 || entries.length > tileWidth) throw new FormatError('invalid bundle width')
   return concatBytes(...entries.map(lengthPrefixed))
 }
 
-/** Reads an attacker-controlled bundle. The entries are views. @throws FormatError unless it holds exactly `width`. */
+/** Parses an attacker-controlled bundle. Entries are views. @throws FormatError unless it has exactly `width` entries. */
 export function parseBundle(bytes: Uint8Array, width: number): readonly Uint8Array[] {
   const entries: Uint8Array[] = []
   for (let at = 0; at < bytes.length; ) {
-    if (entries.length === width) throw new FormatError('more entries than the bundle is wide')
+    if (entries.length === width) throw new FormatError('too many entries in the bundle')
     const begin = at + 2
     at = begin + byteAt(bytes, at) * 256 + byteAt(bytes, at + 1)
-    if (at > bytes.length) throw new FormatError('an entry is cut off')
+    if (at > bytes.length) throw new FormatError('an entry is truncated')
     entries.push(bytes.subarray(begin, at))
   }
-  if (entries.length !== width) throw new FormatError('fewer entries than the bundle is wide')
+  if (entries.length !== width) throw new FormatError('too few entries in the bundle')
   return entries
 }

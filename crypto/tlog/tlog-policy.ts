@@ -1,5 +1,5 @@
 /**
- * Trust policies: which logs count, and which witnesses must have cosigned (C2SP tlog-policy; protocol, section 12).
+ * Trust policies: trusted logs, and the witnesses that must cosign (C2SP tlog-policy; protocol, section 12).
  *
  * ```
  * log <verifier key> [<url>]
@@ -29,7 +29,7 @@ export interface PolicyLog {
 }
 
 export interface PolicyWitness {
-  /** Within the policy; the name of its key may be another. */
+  /** The name within the policy; the name of the key may differ. */
   readonly name: string
   readonly key: VerifierKey
   readonly url?: string
@@ -37,7 +37,7 @@ export interface PolicyWitness {
 
 export interface PolicyGroup {
   readonly name: string
-  /** How many of its members are enough. */
+  /** The required number of members. */
   readonly threshold: number
   /** Names of witnesses, and of groups defined before this one. */
   readonly members: readonly string[]
@@ -47,13 +47,13 @@ export interface TlogPolicy {
   readonly logs: readonly PolicyLog[]
   readonly witnesses: readonly PolicyWitness[]
   readonly groups: readonly PolicyGroup[]
-  /** A witness or a group; `undefined` where no cosignature is asked for. */
+  /** A witness or a group; `undefined` when no cosignature is required. */
   readonly quorum: string | undefined
 }
 
 type Sha256 = Pick<Primitives, 'sha256'>
 
-/** A policy in its plainest form: no comment, no needless space. @throws FormatError for one that has no form. */
+/** The canonical text of a policy, without comments. @throws FormatError for an invalid policy. */
 export function encodePolicy(primitives: Sha256, policy: TlogPolicy): string {
   const urlOf = ({ url }: { readonly url?: string }): readonly string[] => (url === undefined ? [] : [url])
   const lines = [
@@ -65,9 +65,9 @@ export function encodePolicy(primitives: Sha256, policy: TlogPolicy): string {
     ['quorum', policy.quorum ?? 'none'],
   ]
   if (!lines.every((words) => words.every((word) => /^[^ \t\n]+$/.test(word))))
-    throw new FormatError('a policy is made of words')
+    throw new FormatError('a policy must consist of words')
   const text = lines.map((words) => `${words.join(' ')}\n`).join('')
-  // The rules are written once, in the parser.
+  // The parser checks the rules.
   parsePolicy(primitives, text)
   return text
 }
@@ -77,28 +77,29 @@ function ruleOf({ threshold, members }: PolicyGroup): string {
   return threshold === 1 ? 'any' : `${threshold}`
 }
 
-/** What is read so far. */
+/** A partly parsed policy. */
 interface Draft {
   readonly logs: PolicyLog[]
   readonly witnesses: PolicyWitness[]
   readonly groups: PolicyGroup[]
   /** Of witnesses and groups. */
   readonly names: Set<string>
-  /** Names that are in a group already: each counts once. */
+  /** Names that are members of a group. Each may be in one group only. */
   readonly grouped: Set<string>
   readonly keys: Set<string>
   quorum: { readonly name: string | undefined } | undefined
 }
 
 /**
- * Reads a policy, with comments and spaces as its author likes them.
- * @throws FormatError for anything that the specification does not allow, and for types of keys that are not known here.
+ * Parses a policy, which may contain comments and additional spaces.
+ * @throws FormatError for a policy that the specification does not allow, or an unknown type of key.
  */
 export function parsePolicy(primitives: Sha256, text: string): TlogPolicy {
   if (text.length > maxPolicyLength) throw new FormatError('the policy is too long')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a policy may not have
-  if (/[\0-\x08\x0b-\x1f\x7f]/.test(text)) throw new FormatError('a policy with a control character')
-  if (!text.endsWith('\n')) throw new FormatError('the last line of a policy has no line feed')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: matches characters that a policy must not contain
+  if (/[\0-\x08\x0b-\x1f\x7f]/.test(text))
+    throw new FormatError('a policy must not contain control characters')
+  if (!text.endsWith('\n')) throw new FormatError('a policy must end with a line feed')
   encodeUtf8(text)
   const draft: Draft = {
     logs: [],
@@ -111,7 +112,7 @@ export function parsePolicy(primitives: Sha256, text: string): TlogPolicy {
   }
   for (const line of text.split('\n')) readLine(primitives, draft, line)
   const { logs, witnesses, groups, quorum } = draft
-  if (quorum === undefined) throw new FormatError('a policy without a quorum')
+  if (quorum === undefined) throw new FormatError('a policy needs a quorum')
   if ([logs, witnesses, groups].some(({ length }) => length > maxEach))
     throw new FormatError('the policy has too many lines of one kind')
   return { logs, witnesses, groups, quorum: quorum.name }
@@ -124,12 +125,12 @@ function readLine(primitives: Sha256, draft: Draft, line: string): void {
   else if (kind === 'witness') readWitness(primitives, draft, words)
   else if (kind === 'group') readGroup(draft, words)
   else if (kind === 'quorum') readQuorum(draft, words)
-  else throw new FormatError('not a line of a policy')
+  else throw new FormatError('unknown line of a policy')
 }
 
 function readLog(primitives: Sha256, draft: Draft, [vkey = '', url, ...more]: readonly string[]): void {
   const key = parseVerifierKey(primitives, vkey)
-  if (key.kind !== 'ed25519' || more.length > 0) throw new FormatError('not a log of a policy')
+  if (key.kind !== 'ed25519' || more.length > 0) throw new FormatError('invalid log of a policy')
   addKey(draft, 'log', key)
   draft.logs.push(url === undefined ? { key } : { key, url })
 }
@@ -137,7 +138,7 @@ function readLog(primitives: Sha256, draft: Draft, [vkey = '', url, ...more]: re
 function readWitness(primitives: Sha256, draft: Draft, words: readonly string[]): void {
   const [name = '', vkey = '', url, ...more] = words
   const key = parseVerifierKey(primitives, vkey)
-  if (key.kind !== 'cosignature' || more.length > 0) throw new FormatError('not a witness of a policy')
+  if (key.kind !== 'cosignature' || more.length > 0) throw new FormatError('invalid witness of a policy')
   addName(draft, name)
   addKey(draft, 'witness', key)
   draft.witnesses.push(url === undefined ? { name, key } : { name, key, url })
@@ -146,10 +147,10 @@ function readWitness(primitives: Sha256, draft: Draft, words: readonly string[])
 function readGroup(draft: Draft, [name = '', rule = '', ...members]: readonly string[]): void {
   const count = members.length
   const threshold = rule === 'all' ? count : rule === 'any' ? 1 : Number(/^[1-9][0-9]{0,3}$/.exec(rule)?.[0])
-  if (count === 0 || !(threshold <= count)) throw new FormatError('not a group of a policy')
+  if (count === 0 || !(threshold <= count)) throw new FormatError('invalid group of a policy')
   for (const member of members) {
-    if (!draft.names.has(member)) throw new FormatError('a member of a group is not known before it')
-    if (draft.grouped.has(member)) throw new FormatError('a member of two groups')
+    if (!draft.names.has(member)) throw new FormatError('a member of a group must be defined before it')
+    if (draft.grouped.has(member)) throw new FormatError('a name may be a member of one group only')
     draft.grouped.add(member)
   }
   addName(draft, name)
@@ -157,24 +158,24 @@ function readGroup(draft: Draft, [name = '', rule = '', ...members]: readonly st
 }
 
 function readQuorum(draft: Draft, [name = '', ...more]: readonly string[]): void {
-  if (draft.quorum !== undefined || more.length > 0) throw new FormatError('a policy has one quorum')
-  if (name !== 'none' && !draft.names.has(name)) throw new FormatError('the quorum is not known before it')
+  if (draft.quorum !== undefined || more.length > 0) throw new FormatError('a policy must have one quorum')
+  if (name !== 'none' && !draft.names.has(name)) throw new FormatError('the quorum must be defined before it')
   draft.quorum = { name: name === 'none' ? undefined : name }
 }
 
 function addName({ names }: Draft, name: string): void {
-  if (name === 'none' || names.has(name)) throw new FormatError('a name of a policy is taken')
+  if (name === 'none' || names.has(name)) throw new FormatError('a name is repeated or reserved in a policy')
   names.add(name)
 }
 
-/** The same key under two names would count twice. */
+/** A key with two names would count twice. */
 function addKey({ keys }: Draft, role: string, { publicKey }: VerifierKey): void {
   const name = `${role} ${encodeHex(publicKey)}`
   if (keys.has(name)) throw new FormatError('a key is repeated in a policy')
   keys.add(name)
 }
 
-/** A checkpoint that a policy accepts, and its cosigners. */
+/** A checkpoint that a policy accepts, and its verified cosignatures. */
 export interface TrustedCheckpoint extends VerifiedCheckpoint {
   readonly cosignatures: readonly {
     /** The witness's name in the policy. */
@@ -185,10 +186,10 @@ export interface TrustedCheckpoint extends VerifiedCheckpoint {
 }
 
 /**
- * Checks a checkpoint by a policy: it is signed by one of the logs, and cosigned by the quorum.
+ * Verifies that a checkpoint is signed by a log of the policy and cosigned by its quorum.
  *
  * @param note attacker-controlled
- * @throws LogError as `verifyCheckpoint` does, `signature_wrong` also for a wrong one of a known witness, and
+ * @throws LogError as `verifyCheckpoint`; `signature_wrong` also for a wrong cosignature of a known witness;
  *   `quorum_missing`
  */
 export function verifyByPolicy(
@@ -207,11 +208,11 @@ export function verifyByPolicy(
     if (first !== undefined) cosignatures.push({ witness: name, time: cosignatureTime(first.signature) })
   }
   if (!hasQuorum(policy, new Set(cosignatures.map(({ witness }) => witness))))
-    throw new LogError('quorum_missing', 'not enough witnesses have cosigned')
+    throw new LogError('quorum_missing', 'too few witnesses have cosigned')
   return { ...noted, cosignatures }
 }
 
-/** Whether these witnesses are enough. */
+/** Whether these witnesses reach the quorum. */
 export function hasQuorum({ groups, quorum }: TlogPolicy, cosigned: ReadonlySet<string>): boolean {
   const reached = new Set(cosigned)
   for (const { name, threshold, members } of groups)

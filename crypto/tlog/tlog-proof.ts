@@ -1,9 +1,9 @@
 /**
- * Self-contained proofs, as files, that an entry is in a log (C2SP tlog-proof; protocol, section 12).
+ * Self-contained proofs that an entry is in a log, as files (C2SP tlog-proof; protocol, section 12).
  *
  * ```
  * c2sp.org/tlog-proof@v1
- * extra <base64>                    only where there is something
+ * extra <base64>                    optional
  * index <decimal>
  * <base64 of a hash>                the leaf's sibling first
  * <empty line>
@@ -20,28 +20,28 @@ import type { TlogPolicy, TrustedCheckpoint } from './tlog-policy.ts'
 import { verifyByPolicy } from './tlog-policy.ts'
 
 const firstLine = 'c2sp.org/tlog-proof@v1'
-/** Characters of a whole proof: a note of the longest kind, as much of extra data, and 63 hashes. */
+/** Characters of a proof: a note of maximum length, as much extra data, and 63 hashes. */
 const maxProofLength = 262144
-/** A tree of 2^63 leaves has no longer path. */
+/** The length of the path in a tree of 2^63 leaves. */
 const maxHashes = 63
 
 export interface TlogProof {
-  /** Not authenticated; may be absent. */
+  /** Not authenticated. */
   readonly extra?: Uint8Array
-  /** Of the entry, from 0. */
+  /** The index of the entry, from 0. */
   readonly index: number
   /** The leaf's sibling first. */
   readonly hashes: readonly Uint8Array[]
-  /** A whole signed note. */
+  /** A signed note. */
   readonly checkpoint: string
 }
 
-/** @throws FormatError for a proof that has no form. */
+/** @throws FormatError for an invalid proof. */
 export function encodeTlogProof({ extra, index, hashes, checkpoint }: TlogProof): string {
-  if (!Number.isSafeInteger(index) || index < 0) throw new FormatError('not the index of an entry')
-  if (extra?.length === 0) throw new FormatError('extra data of nothing')
+  if (!Number.isSafeInteger(index) || index < 0) throw new FormatError('invalid entry index')
+  if (extra?.length === 0) throw new FormatError('extra data must not be empty')
   if (hashes.length > maxHashes || !hashes.every(({ length }) => length === treeHashLength))
-    throw new FormatError('not the hashes of a proof')
+    throw new FormatError('invalid proof hashes')
   parseCheckpointNote(checkpoint)
   const lines = [
     firstLine,
@@ -55,14 +55,14 @@ export function encodeTlogProof({ extra, index, hashes, checkpoint }: TlogProof)
 }
 
 /**
- * Reads an attacker-controlled proof; nothing of it is verified.
- * @throws FormatError unless it is what {@link encodeTlogProof} writes.
+ * Parses an attacker-controlled proof without verifying it.
+ * @throws FormatError unless {@link encodeTlogProof} would write it.
  */
 export function parseTlogProof(text: string): TlogProof {
   if (text.length > maxProofLength) throw new FormatError('the proof is too long')
   const end = text.indexOf('\n\n')
   const [first, ...lines] = text.slice(0, Math.max(end, 0)).split('\n')
-  if (first !== firstLine) throw new FormatError('not a proof of a log')
+  if (first !== firstLine) throw new FormatError('invalid log proof')
   const extra = /^extra (.+)$/.exec(lines[0] ?? '')?.[1]
   const [index = '', ...hashes] = extra === undefined ? lines : lines.slice(1)
   const proof: TlogProof = {
@@ -71,17 +71,17 @@ export function parseTlogProof(text: string): TlogProof {
     hashes: hashes.map(decodeBase64),
     checkpoint: text.slice(end + 2),
   }
-  if (encodeTlogProof(proof) !== text) throw new FormatError('not a proof of a log')
+  if (encodeTlogProof(proof) !== text) throw new FormatError('invalid log proof')
   return proof
 }
 
 /**
- * Checks that a leaf is in a log that a policy accepts. Needs nothing but its arguments.
+ * Verifies that a leaf is in a log that a policy accepts.
  *
  * @param proof attacker-controlled text
- * @param leafHash 32 bytes, of the entry itself
- * @returns the checkpoint, its cosigners, and the index of the leaf.
- * @throws LogError `proof_malformed`, `inclusion_wrong`, or as `verifyByPolicy` does
+ * @param leafHash the hash of the entry, 32 bytes
+ * @returns the checkpoint, its cosignatures and the index of the leaf
+ * @throws LogError `proof_malformed`, `inclusion_wrong`, or as `verifyByPolicy`
  */
 export function verifyTlogProof(
   primitives: Pick<Primitives, 'sha256' | 'ed25519Verify'>,

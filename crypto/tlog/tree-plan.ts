@@ -1,34 +1,34 @@
 /**
- * Which nodes of a tree a root or a proof is made of (RFC 6962, section 2.1): plans first, so that whoever holds the
- * tree can fetch exactly those, and then fold them.
+ * The nodes of which a root or a proof consists (RFC 6962, section 2.1). A plan lists the nodes to fetch; folding their
+ * hashes gives the root or the proof.
  */
 import { FormatError } from '../errors.ts'
 import type { TreeHasher } from './merkle.ts'
 import { assertTreeSize, emptyRoot, hashNode } from './merkle.ts'
 
-/** The root of a complete subtree: of the leaves `index * 2^level` up to, without, `(index + 1) * 2^level`. */
+/** The root of a complete subtree: leaves `index * 2^level` to `(index + 1) * 2^level - 1`. */
 export interface TreeNode {
   readonly level: number
   readonly index: number
 }
 
-/** Complete subtrees side by side, from left to right; together one hash, see {@link foldNodes}. */
+/** Adjacent complete subtrees, from left to right. {@link foldNodes} computes their common hash. */
 export type NodeRow = readonly TreeNode[]
 
-/** For each hash of a proof, in its order, what it is folded from. */
+/** The nodes for each hash of a proof, in the order of the proof. */
 export type ProofPlan = readonly NodeRow[]
 
-/** What the root of a tree is folded from: the parts of its size in binary. @throws FormatError for no size. */
+/** The nodes of the root of a tree: one for each one bit of its size. @throws FormatError for an invalid size. */
 export function rootPlan(size: number): NodeRow {
   assertTreeSize(size)
   return completeNodes(0, size)
 }
 
-/** PATH(index, D[size]), the leaf's sibling first. @throws FormatError when `index` is not in the tree. */
+/** PATH(index, D[size]), the leaf's sibling first. @throws FormatError when `index` is outside the tree. */
 export function inclusionPlan(index: number, size: number): ProofPlan {
   assertTreeSize(size)
   if (!Number.isSafeInteger(index) || index < 0 || index >= size)
-    throw new FormatError('the index is not in the tree')
+    throw new FormatError('the index is outside the tree')
   const plan: NodeRow[] = []
   let begin = 0
   let end = size
@@ -45,11 +45,11 @@ export function inclusionPlan(index: number, size: number): ProofPlan {
   return plan.reverse()
 }
 
-/** PROOF(older, D[newer]); empty where there is nothing to prove. @throws FormatError unless `0 <= older <= newer`. */
+/** PROOF(older, D[newer]); empty for `older` 0 or `newer`. @throws FormatError unless `0 <= older <= newer`. */
 export function consistencyPlan(older: number, newer: number): ProofPlan {
   assertTreeSize(newer)
   assertTreeSize(older)
-  if (older > newer) throw new FormatError('the older tree is not the smaller one')
+  if (older > newer) throw new FormatError('the older tree is larger')
   if (older === 0) return []
   const plan: NodeRow[] = []
   let begin = 0
@@ -69,7 +69,7 @@ export function consistencyPlan(older: number, newer: number): ProofPlan {
   return plan.reverse()
 }
 
-/** The hash over complete subtrees side by side, given by their hashes; over none it is the empty tree's root. */
+/** The common hash of adjacent complete subtrees; the root of the empty tree for none. */
 export function foldNodes(primitives: TreeHasher, hashes: readonly Uint8Array[]): Uint8Array {
   let folded: Uint8Array | undefined
   for (const hash of [...hashes].reverse())
@@ -77,7 +77,7 @@ export function foldNodes(primitives: TreeHasher, hashes: readonly Uint8Array[])
   return folded ?? emptyRoot(primitives)
 }
 
-/** The hashes of a proof, from the hashes of the nodes of its plan. */
+/** The hashes of a proof, computed from the hashes of the nodes of its plan. */
 export function foldPlan(
   primitives: TreeHasher,
   plan: ProofPlan,

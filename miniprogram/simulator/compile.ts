@@ -1,6 +1,7 @@
 /** Compiles the pages, templates and scripts of a collected mini program for browsers. */
 import { z } from 'zod'
 import type { AppFiles } from '../build/app-files.ts'
+import { foreignGlobals } from '../build/check-bundle.ts'
 import {
   findComponent,
   moduleReferences,
@@ -130,60 +131,10 @@ function adaptWxs(text: string): string {
   return prelude + adapted
 }
 
-/** The variables that WeChat provides to modules. */
-const moduleParameters = [
-  ...[
-    'require',
-    'module',
-    'exports',
-    'wx',
-    'App',
-    'Page',
-    'Component',
-    'Behavior',
-    'getApp',
-    'getCurrentPages',
-  ],
-] as const
-
-/** Browser globals that phones lack, hidden by parameters of the same name. */
-const hiddenGlobals = [
-  ...[
-    'window',
-    'document',
-    'self',
-    'top',
-    'parent',
-    'frames',
-    'globalThis',
-    'location',
-    'navigator',
-    'history',
-  ],
-  ...['fetch', 'Headers', 'Request', 'Response', 'XMLHttpRequest', 'WebSocket', 'EventSource', 'FormData'],
-  ...['localStorage', 'sessionStorage', 'indexedDB', 'caches', 'crypto', 'performance', 'screen', 'origin'],
-  ...['TextEncoder', 'TextDecoder', 'URL', 'URLSearchParams', 'Blob', 'File', 'FileReader', 'btoa', 'atob'],
-  ...[
-    'AbortController',
-    'AbortSignal',
-    'Event',
-    'EventTarget',
-    'CustomEvent',
-    'MessageChannel',
-    'postMessage',
-  ],
-  ...['BroadcastChannel', 'Worker', 'SharedWorker', 'WebAssembly', 'queueMicrotask', 'structuredClone'],
-  ...['requestAnimationFrame', 'alert', 'confirm', 'prompt', 'Image', 'Node', 'Element', 'HTMLElement'],
-  ...[
-    'MutationObserver',
-    'ResizeObserver',
-    'customElements',
-    'getComputedStyle',
-    'matchMedia',
-    'SharedArrayBuffer',
-  ],
-  ...['process', 'Buffer', 'global', 'setImmediate'],
-]
+/** The variables that WeChat provides to modules, in the order of `ModuleFunction`. */
+const moduleParameters = 'require module exports wx App Page Component Behavior getApp getCurrentPages'.split(
+  ' ',
+)
 
 /** Wraps all modules in functions. @returns an expression: an object from path to `{ references, run }` */
 export function wrapModules(files: AppFiles): string {
@@ -195,7 +146,8 @@ function wrapModule(path: string, code: string): string {
   const references = [...moduleReferences(path, code)].map(([request, target]): [string, string] => {
     return [request, target.replace(/\.ts$/, '.js')]
   })
-  const parameters = [...moduleParameters, ...hiddenGlobals].join(',')
+  // Parameters of the same name hide the globals that phones lack.
+  const parameters = [...moduleParameters, ...foreignGlobals].join(',')
   // The inner function allows modules to declare variables with the hidden names.
   return `${JSON.stringify(path)}:{references:${JSON.stringify(Object.fromEntries(references))},run:function(${parameters}){"use strict";(function(){${code}\n}).call(undefined)}}`
 }

@@ -90,19 +90,12 @@ function page(c: Context, built: BuiltFiles | undefined): Response | Promise<Res
   const language = languageOf(c.req.header('accept-language'))
   c.header('vary', 'accept-language')
   c.header('cache-control', 'no-cache')
-  const versioned = (name: FileName): string => `/audit/assets/${name}?v=${built.get(name)?.digest ?? ''}`
-  return c.html(
-    `<!doctype html>${Shell({ language, style: versioned('app.css'), script: versioned('app.js') })}`,
-  )
+  return c.html(`<!doctype html>${Shell({ language, built })}`)
 }
 
-interface ShellOptions {
-  readonly language: Language
-  readonly style: string
-  readonly script: string
-}
-
-function Shell({ language, style, script }: ShellOptions) {
+function Shell({ language, built }: { readonly language: Language; readonly built: BuiltFiles }) {
+  // The digest in the URL makes the files immutable.
+  const url = (name: FileName): string => `/audit/assets/${name}?v=${built.get(name)?.digest ?? ''}`
   const isChinese = language === 'zh-CN'
   return (
     <html lang={language}>
@@ -113,8 +106,8 @@ function Shell({ language, style, script }: ShellOptions) {
         <meta name="robots" content="noindex" />
         <title>{isChinese ? '审计 · Miniseal' : 'Audit · Miniseal'}</title>
         <link rel="icon" href="data:," />
-        <link rel="stylesheet" href={style} />
-        <script type="module" src={script} />
+        <link rel="stylesheet" href={url('app.css')} />
+        <script type="module" src={url('app.js')} />
       </head>
       <body>
         <div id="app">

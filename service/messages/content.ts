@@ -116,16 +116,12 @@ export function noContent(): ResponseMessage {
 
 /** Attacker-controlled. @throws ProblemError `payload_invalid` unless the content is JSON of this shape, without a coding. */
 export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>): T {
-  assertJsonType(message)
+  const type = findField(message.fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/json')
+    throw new ProblemError('payload_invalid', 'the content must be application/json')
   if (findField(message.fields, 'content-encoding') !== undefined)
     throw new ProblemError('payload_invalid', 'the content must have no coding')
   return parseJson(message.content, shape)
-}
-
-function assertJsonType({ fields }: RequestMessage): void {
-  const type = findField(fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json')
-    throw new ProblemError('payload_invalid', 'the content must be application/json')
 }
 
 function parseJson<T>(content: Uint8Array, shape: ZodType<T>): T {
@@ -180,12 +176,9 @@ function assertSmallJson(bytes: Uint8Array): void {
     const isLiteral = byteClass === undefined
     if (byteClass === 'open' || byteClass === 'string' || (isLiteral && !isInToken)) tokens += 1
     isInToken = isLiteral
-    if (depth > maxDepth || tokens > maxTokens) throw tooComplex()
+    if (depth > maxDepth || tokens > maxTokens)
+      throw new ProblemError('payload_invalid', `JSON has at most ${maxDepth} levels and ${maxTokens} tokens`)
   }
-}
-
-function tooComplex(): ProblemError {
-  return new ProblemError('payload_invalid', `JSON has at most ${maxDepth} levels and ${maxTokens} tokens`)
 }
 
 /** The index of the quote that ends the string which begins at `start`, or the end of the bytes. */

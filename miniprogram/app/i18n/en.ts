@@ -1,4 +1,4 @@
-import type { Texts } from './texts'
+import type { Texts } from './zh-cn'
 
 export const en: Texts = {
   common: {
@@ -11,7 +11,6 @@ export const en: Texts = {
     cancel: 'Cancel',
     done: 'Done',
     copied: 'Copied',
-    me: 'Me',
   },
   wallet: {
     title: 'Wallet',
@@ -54,7 +53,6 @@ export const en: Texts = {
     done: 'Transfer complete',
     doneDetail: 'Signed by the service',
     refused: 'Transfer failed',
-    refusedDetail: 'Your balance has not changed.',
     unknown: 'Checking the result',
     unknownDetail:
       'The connection was interrupted, so the result is not known yet. We keep checking. The transfer is made at most once: do not send it again.',

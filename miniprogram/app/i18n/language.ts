@@ -1,7 +1,7 @@
 /** The language of the app: WeChat's language, unless the user chose another. */
 import type { Locale } from 'miniseal-client'
 import { en } from './en'
-import type { Texts } from './texts'
+import type { Texts } from './zh-cn'
 import { zhCn } from './zh-cn'
 
 const storageKey = 'language'

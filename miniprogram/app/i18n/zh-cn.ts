@@ -1,6 +1,5 @@
-import type { Texts } from './texts'
-
-export const zhCn: Texts = {
+/** The texts in Chinese. `{n}` is replaced by a number. */
+export const zhCn = {
   common: {
     offline: '当前网络不可用，请检查网络设置',
     noConnection: '网络不可用',
@@ -11,7 +10,6 @@ export const zhCn: Texts = {
     cancel: '取消',
     done: '完成',
     copied: '已复制',
-    me: '我',
   },
   wallet: {
     title: '钱包',
@@ -54,7 +52,6 @@ export const zhCn: Texts = {
     done: '转账成功',
     doneDetail: '服务端已签名确认',
     refused: '转账失败',
-    refusedDetail: '余额未变动',
     unknown: '正在确认结果',
     unknownDetail: '网络中断，暂时无法确认是否转出，正在继续查询。同一笔转账最多转出一次，请勿重复转账。',
     stillUnknownTitle: '转账结果未知',
@@ -149,3 +146,6 @@ export const zhCn: Texts = {
     removedDetail: '重新登录后，本机将作为新设备添加。',
   },
 }
+
+/** The texts of the app in one language. */
+export type Texts = typeof zhCn

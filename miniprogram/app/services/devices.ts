@@ -3,16 +3,9 @@ import type { DeviceSummary } from 'miniseal-client'
 import { channel } from './channel'
 import { stopEvents } from './events'
 
-export interface Device extends DeviceSummary {
-  /** Whether the device has a session. */
-  readonly isSignedIn: boolean
-}
-
 /** Active devices, newest first. */
-export async function fetchDevices(): Promise<readonly Device[]> {
-  const [devices, sessions] = await Promise.all([channel.devices(), channel.sessions()])
-  const signedIn = new Set(sessions.map(({ device }) => device.id))
-  return devices.map((device) => ({ ...device, isSignedIn: signedIn.has(device.id) }))
+export function fetchDevices(): Promise<readonly DeviceSummary[]> {
+  return channel.devices()
 }
 
 /** Revokes the device's key and ends its sessions. */
@@ -26,7 +19,7 @@ export async function signOut(): Promise<void> {
   await channel.logout().catch(() => {})
 }
 
-/** Deletes the device key: the next login enrolls a new device. */
+/** Signs out and deletes the device key: the next login enrolls a new device. */
 export async function resetApp(): Promise<void> {
   stopEvents()
   await channel.logout({ forgetDevice: true }).catch(() => {})

@@ -11,7 +11,14 @@ export interface UserFacingError {
   readonly actionLabel: string
 }
 
-/** The message for a failed load. */
+/**
+ * The error to show after a failed load; `null` for a network error while content is shown, because the offline bar
+ * reports it.
+ */
+export function loadError(error: unknown, isLoaded: boolean): UserFacingError | null {
+  return isLoaded && isNetworkError(error) ? null : toUserFacingError(error)
+}
+
 export function toUserFacingError(error: unknown): UserFacingError {
   const { common, devices } = texts()
   const action = actionFor(error)
@@ -27,18 +34,18 @@ export function toUserFacingError(error: unknown): UserFacingError {
   }
 }
 
-/** A one-sentence message; a generic one for errors that are not the channel's. */
+/** The message of a `ChannelError`; a generic one for any other error. */
 export function errorMessage(error: unknown): string {
   return error instanceof ChannelError ? error.text(language()) : texts().common.wentWrong
 }
 
-export function isNetworkError(error: unknown): boolean {
+function isNetworkError(error: unknown): boolean {
   return (
     error instanceof ChannelError && ['offline', 'network', 'timeout', 'interrupted'].includes(error.code)
   )
 }
 
-/** A removed device must sign in with a new key; other errors allow a retry at most. */
+/** A removed device must sign in with a new key. */
 function actionFor(error: unknown): UserFacingError['action'] {
   if (!(error instanceof ChannelError)) return 'retry'
   if (error.code === 'key_revoked') return 'sign-in'

@@ -1,6 +1,5 @@
 /**
- * Transfers, at most once each: every attempt carries the idempotency key that was generated and stored before the first
- * one.
+ * Transfers, each made at most once: all attempts have one idempotency key, which is stored before the first attempt.
  */
 import type { Answer } from 'miniseal-client'
 import { ChannelError } from 'miniseal-client'
@@ -24,7 +23,7 @@ export interface TransferOrder {
   readonly isCancelled: boolean
 }
 
-/** The known outcome of an order. */
+/** What is known about an order. */
 export type TransferOutcome =
   | { readonly kind: 'done'; readonly transfer: Transfer }
   /** No money was moved. */
@@ -36,9 +35,9 @@ export type TransferOutcome =
       readonly reason: 'network' | 'running' | 'interrupted'
     }
 
-/** Delays before each query, in milliseconds. */
 const pendingKey = 'pending-transfer'
 
+/** Delays before each query, in milliseconds. */
 const queryDelays: readonly number[] = [1_500, 3_000, 6_000, 12_000, 20_000]
 
 /** Creates an order with a new key. */

@@ -6,7 +6,7 @@ import { imageUrl } from './program.ts'
 import { language, nickname } from './wx/device.ts'
 
 /** A built-in element, for its implementation. */
-export interface BuiltinElement {
+interface BuiltinElement {
   readonly dom: HTMLElement
   /** The current value of a property. */
   get(name: string): unknown
@@ -18,25 +18,27 @@ export interface BuiltinElement {
 
 type PropertyKind = 'text' | 'flag' | 'number' | 'any'
 
-export interface Builtin {
+interface Builtin {
   readonly name: BuiltinName
   readonly properties?: Readonly<Record<string, PropertyKind>>
   /** Called when the element is attached. @returns a function to call after every change of properties */
   readonly attach?: (element: BuiltinElement) => () => void
 }
 
+/** Properties that templates set and the simulator ignores. */
+function ignored(names: string): Record<string, PropertyKind> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, 'any']))
+}
+
 /** Properties of every element. */
 const common: Readonly<Record<string, PropertyKind>> = {
-  hoverClass: 'text',
-  hoverStopPropagation: 'flag',
-  hoverStartTime: 'number',
-  hoverStayTime: 'number',
   ariaLabel: 'text',
   ariaRole: 'text',
   ariaHidden: 'any',
   ariaLive: 'text',
-  ariaRoledescription: 'text',
-  ariaDescribedby: 'any',
+  ...ignored(
+    'hoverClass hoverStopPropagation hoverStartTime hoverStayTime ariaRoledescription ariaDescribedby',
+  ),
 }
 
 const kinds = {
@@ -99,28 +101,6 @@ function reflect(dom: HTMLElement, name: string, value: unknown): void {
   else dom.setAttribute(name, value === true ? '' : String(value))
 }
 
-const ignored = {
-  placeholderStyle: 'text',
-  placeholderClass: 'text',
-  autoFocus: 'flag',
-  cursorSpacing: 'number',
-  cursorColor: 'text',
-  confirmType: 'text',
-  confirmHold: 'flag',
-  cursor: 'number',
-  selectionStart: 'number',
-  selectionEnd: 'number',
-  adjustPosition: 'any',
-  holdKeyboard: 'flag',
-  alwaysEmbed: 'flag',
-  safePasswordCertPath: 'text',
-  safePasswordLength: 'any',
-  safePasswordTimeStamp: 'any',
-  safePasswordNonce: 'text',
-  safePasswordSalt: 'text',
-  safePasswordCustomHash: 'text',
-} as const
-
 const keyboards: Readonly<Record<string, string>> = { number: 'numeric', digit: 'decimal' }
 
 const input: Builtin = {
@@ -133,7 +113,11 @@ const input: Builtin = {
     disabled: 'flag',
     maxlength: 'any',
     focus: 'flag',
-    ...ignored,
+    ...ignored(
+      'placeholderStyle placeholderClass autoFocus cursorSpacing cursorColor confirmType confirmHold cursor ' +
+        'selectionStart selectionEnd adjustPosition holdKeyboard alwaysEmbed safePasswordCertPath ' +
+        'safePasswordLength safePasswordTimeStamp safePasswordNonce safePasswordSalt safePasswordCustomHash',
+    ),
   },
   attach: (element) => {
     const { dom, get } = element
@@ -186,25 +170,15 @@ function suggestNickname(field: HTMLInputElement): void {
   })
 }
 
-const openTypes = {
-  formType: 'text',
-  openType: 'text',
-  lang: 'text',
-  sessionFrom: 'text',
-  sendMessageTitle: 'text',
-  sendMessagePath: 'text',
-  sendMessageImg: 'text',
-  appParameter: 'text',
-  showMessageCard: 'any',
-  phoneNumberNoQuotaToast: 'any',
-  activityType: 'any',
-  entrancePath: 'any',
-  needShowEntrance: 'any',
-} as const
-
 const button: Builtin = {
   name: 'button',
-  properties: { type: 'text', size: 'text', plain: 'flag', disabled: 'flag', loading: 'flag', ...openTypes },
+  properties: {
+    ...{ type: 'text', size: 'text', plain: 'flag', disabled: 'flag', loading: 'flag' },
+    ...ignored(
+      'formType openType lang sessionFrom sendMessageTitle sendMessagePath sendMessageImg appParameter ' +
+        'showMessageCard phoneNumberNoQuotaToast activityType entrancePath needShowEntrance',
+    ),
+  },
   attach: ({ dom, get }) => {
     dom.setAttribute('role', 'button')
     // A disabled button ignores taps.
@@ -227,7 +201,7 @@ const fits: Readonly<Record<string, string>> = {
 
 const image: Builtin = {
   name: 'image',
-  properties: { src: 'text', mode: 'text', lazyLoad: 'flag', webp: 'flag', showMenuByLongpress: 'flag' },
+  properties: { src: 'text', mode: 'text', ...ignored('lazyLoad webp showMenuByLongpress') },
   attach: ({ dom, get, fire }) => {
     const picture = document.createElement('img')
     picture.alt = ''
@@ -245,15 +219,9 @@ const image: Builtin = {
 const scrollView: Builtin = {
   name: 'scroll-view',
   properties: {
-    scrollX: 'flag',
     scrollY: 'flag',
     scrollTop: 'any',
-    scrollIntoView: 'text',
-    scrollWithAnimation: 'flag',
-    enhanced: 'flag',
-    showScrollbar: 'any',
-    enableFlex: 'flag',
-    type: 'text',
+    ...ignored('scrollX scrollIntoView scrollWithAnimation enhanced showScrollbar enableFlex type'),
   },
   attach: ({ dom, get, fire }) => {
     let top: unknown = null
@@ -274,8 +242,8 @@ const scrollView: Builtin = {
 
 const all: readonly Builtin[] = [
   { name: 'view' },
-  { name: 'text', properties: { selectable: 'flag', userSelect: 'flag', decode: 'flag', space: 'text' } },
-  { name: 'label', properties: { for: 'text' } },
+  { name: 'text', properties: ignored('selectable userSelect decode space') },
+  { name: 'label', properties: ignored('for') },
   button,
   input,
   image,

@@ -4,12 +4,11 @@ import { loadProgram } from './loader.ts'
 import { Pages } from './pages.ts'
 import { drawBars, element, startClock } from './phone.ts'
 import { program } from './program.ts'
-import { fetchSettings } from './settings.ts'
 import { createWx, emitAppVisibility } from './wx/wx.ts'
 
 async function start(): Promise<void> {
-  const settings = await fetchSettings()
   // Replace the built-in settings by those of the service that serves this page.
+  const settings: unknown = await (await fetch('settings', { cache: 'no-store' })).json()
   const module = program.modules['settings.js']
   if (module !== undefined) {
     Object.assign(module, {

@@ -52,13 +52,25 @@ export type AuditContext = Context<AuditEnvironment>
 
 // Problems (RFC 9457).
 
-const problems: { readonly [P in AuditProblem]: { readonly status: number; readonly title: string } } = {
+interface ProblemDefinition {
+  readonly status: number
+  readonly title: string
+  /** Seconds after which the same request may succeed. */
+  readonly retryAfter?: number
+}
+
+const problems: { readonly [P in AuditProblem]: ProblemDefinition } = {
   signed_out: { status: 401, title: 'Not signed in' },
   token_refused: { status: 401, title: 'Invalid, expired or revoked token' },
-  too_many_tries: { status: 429, title: 'Too many attempts from this address: try again in a minute' },
+  too_many_tries: {
+    status: 429,
+    title: 'Too many attempts from this address: try again in a minute',
+    retryAfter: 60,
+  },
   too_many_concurrent: {
     status: 429,
     title: 'Too many concurrent searches or exports: try again in a few seconds',
+    retryAfter: 5,
   },
   other_site: { status: 403, title: 'Cross-site request' },
   not_for_your_role: { status: 403, title: 'Requires the role discloser' },
@@ -66,14 +78,7 @@ const problems: { readonly [P in AuditProblem]: { readonly status: number; reado
   filter_unreadable: { status: 400, title: 'Invalid filter' },
   not_found: { status: 404, title: 'Entry not found' },
   not_yet: { status: 409, title: 'Not covered by a checkpoint yet: try again in a few seconds' },
-  unavailable: { status: 503, title: 'Access log or database unavailable' },
-}
-
-/** Seconds after which the same request may succeed. */
-const retryAfter: Partial<Record<AuditProblem, string>> = {
-  too_many_tries: '60',
-  too_many_concurrent: '5',
-  unavailable: '2',
+  unavailable: { status: 503, title: 'Access log or database unavailable', retryAfter: 2 },
 }
 
 /** Rejects a request. The message is the title; only `field` quotes the request. */
@@ -93,7 +98,7 @@ export class AuditRefused extends Error {
 /** The problem response. @throws every other error: an internal error. */
 export function problemOf(c: Context, thrown: unknown): Response {
   const { code, field } = refusalOf(thrown)
-  const { status, title } = problems[code]
+  const { status, title, retryAfter } = problems[code]
   const body: ProblemAnswer = { title, status, code, ...(field === undefined ? {} : { field }) }
   return new Response(JSON.stringify(body), {
     status,
@@ -101,7 +106,7 @@ export function problemOf(c: Context, thrown: unknown): Response {
       ...Object.fromEntries(c.res.headers),
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
-      ...(retryAfter[code] === undefined ? {} : { 'retry-after': retryAfter[code] }),
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
     },
   })
 }

@@ -70,7 +70,9 @@ function Contents({ answer, role }: { readonly answer: EntryAnswer; readonly rol
       ) : null}
       {shownOrder.map((label) => {
         const group = groups[label]
-        return group === undefined ? null : <Group key={label} label={label} value={group.value} />
+        return group === undefined ? null : (
+          <Members key={label} title={translate(`group_${label}`)} members={membersOf(group.value)} />
+        )
       })}
       {row.facts === undefined ? null : (
         <Members title={translate('facts')} members={Object.entries(row.facts)} />
@@ -106,11 +108,6 @@ function leafText(leaf: string): string {
   } catch {
     return leaf
   }
-}
-
-function Group({ label, value }: { readonly label: GroupLabel; readonly value: string }) {
-  const { translate } = useLocalization()
-  return <Members title={translate(`group_${label}`)} members={membersOf(value)} />
 }
 
 interface MembersProps {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { signCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
 import { hashLeaf, treeHashLength } from '../../../crypto/tlog/merkle.ts'
 import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
-import { encodeBundle, grownTiles, tilePath, tileSpot, tileWidth } from '../../../crypto/tlog/tiles.ts'
+import { encodeBundle, tilePath, tileSpot, tileWidth, widthOfTile } from '../../../crypto/tlog/tiles.ts'
 import { growTree } from '../../../crypto/tlog/tree-growth.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
 import { logKey, logSigner, origin } from '../../unit/crypto/note-inputs.ts'
@@ -30,11 +30,10 @@ export function writeLog(folder: string, size: number): string {
       hashes.set(name, bytes)
     }
   }
-  for (const tile of grownTiles(0, size)) {
-    const { level, index, width } = tile
-    const bytes = hashes.get(`${level}/${index}`)
-    if (bytes === undefined) throw new Error(`the tree did not fill the tile ${level}/${index}`)
-    put(folder, tilePath(tile), bytes.subarray(0, width * treeHashLength))
+  for (const [name, bytes] of hashes) {
+    const [level = 0, index = 0] = name.split('/').map(Number)
+    const width = widthOfTile(size, level, index)
+    put(folder, tilePath({ kind: 'hashes', level, index, width }), bytes.subarray(0, width * treeHashLength))
     if (level > 0) continue
     const entries = Array.from({ length: width }, (_, i) => entryAt(index * tileWidth + i))
     put(folder, tilePath({ kind: 'entries', index, width }), encodeBundle(entries))

@@ -160,6 +160,11 @@ describe('a running service', () => {
     })
   })
 
+  it('every GET route without a parameter responds as the document says', async () => {
+    for (const [id, { path, method }] of places)
+      if (method === 'get' && !path.includes('{')) await ask(id, { path })
+  })
+
   it('every operation of the document was exercised here', () => {
     expect([...exercised.keys()].sort()).toEqual([...places.keys()].sort())
   })

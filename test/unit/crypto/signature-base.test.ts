@@ -340,10 +340,10 @@ describe('componentValue', () => {
     expect(evaluate('"content-type";req', context)).toBe('application/json')
     expect(evaluate('"signature"', context)).toBeUndefined()
     expect(() => evaluate('"content-type";req', { response: RESPONSE })).toThrow(
-      new FormatError('no request to take a component from'),
+      new FormatError('the request of the component is missing'),
     )
     expect(() => evaluate('"content-type"', {})).toThrow(
-      new FormatError('no request to take a component from'),
+      new FormatError('the request of the component is missing'),
     )
   })
 

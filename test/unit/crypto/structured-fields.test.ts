@@ -196,7 +196,7 @@ it.each([
   ['a control character in a string', 'a="\x1f"', 'not a bare item of a supported type'],
   ['a character above ascii in a string', 'a="é"', 'not a bare item of a supported type'],
   ['an unknown boolean', 'a=?2', 'not a bare item of a supported type'],
-  ['base64 without padding', 'a=:YQ:', 'base64 without its padding'],
+  ['base64 without padding', 'a=:YQ:', 'base64 without padding'],
   ['base64 with trailing bits', 'a=:YR==:', 'base64 with trailing bits'],
   ['base64url', 'a=:-_-_:', 'not a bare item of a supported type'],
   ['an unfinished byte sequence', 'a=:YQ==', 'not a bare item of a supported type'],

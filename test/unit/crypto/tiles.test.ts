@@ -5,7 +5,6 @@ import { treeHashLength } from '../../../crypto/tlog/merkle.ts'
 import type { EntryBundle, HashTile } from '../../../crypto/tlog/tiles.ts'
 import {
   encodeBundle,
-  grownTiles,
   nodeInTile,
   parseBundle,
   parseTilePath,
@@ -104,20 +103,6 @@ it('the tiles of a tree have the widths of the specification: floor(s / 256^l) m
         expect(widthOfTile(size, level, full + 1)).toBe(0)
         if (full > 0) expect(widthOfTile(size, level, full - 1)).toBe(tileWidth)
       }
-    }),
-  )
-})
-
-it('grownTiles returns exactly the tiles whose width changed', () => {
-  fc.assert(
-    fc.property(fc.nat(70_000), fc.nat(3000), (smaller, by) => {
-      const size = smaller + by
-      const expected = tileLevels(size).flatMap(({ level, full, partial }) =>
-        Array.from({ length: partial > 0 ? full + 1 : full }, (_, index) => index)
-          .filter((index) => widthOfTile(size, level, index) !== widthOfTile(smaller, level, index))
-          .map((index) => ({ kind: 'hashes', level, index, width: widthOfTile(size, level, index) })),
-      )
-      expect(grownTiles(smaller, size)).toEqual(expected)
     }),
   )
 })

@@ -1,9 +1,9 @@
+import type { DeviceSummary } from 'miniseal-client'
 import { dayAndTime } from '../../i18n/dates'
 import { chooseLanguage, language, texts } from '../../i18n/language'
-import type { Device } from '../../services/devices'
 import { fetchDevices, removeDevice, resetApp, signOut } from '../../services/devices'
 import type { UserFacingError } from '../../services/errors'
-import { errorMessage, isNetworkError, toUserFacingError } from '../../services/errors'
+import { errorMessage, loadError } from '../../services/errors'
 import { settings } from '../../settings'
 
 interface DeviceRow {
@@ -57,9 +57,7 @@ Page({
         error: null,
       })
     } catch (error) {
-      // Keep the loaded content; the offline bar reports network errors.
-      const showsError = this.data.current === null || !isNetworkError(error)
-      this.setData({ error: showsError ? toUserFacingError(error) : null })
+      this.setData({ error: loadError(error, this.data.current !== null) })
     }
   },
 
@@ -101,7 +99,7 @@ async function confirmed(title: string, content: string, confirmText: string): P
   return confirm
 }
 
-function rowOf({ id, name, platform, lastSeenAt }: Device): DeviceRow {
+function rowOf({ id, name, platform, lastSeenAt }: DeviceSummary): DeviceRow {
   const { platforms, lastSeen } = texts().devices
   const isPhone = ['ios', 'android', 'ohos'].includes(platform ?? '')
   const kind = isPhone ? platforms.phone : platform === 'browser' ? platforms.browser : platforms.other

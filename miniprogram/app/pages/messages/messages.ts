@@ -4,7 +4,7 @@ import type { Contact } from '../../services/chat'
 import { fetchContacts, fetchProfile, initialOf } from '../../services/chat'
 import { resetApp } from '../../services/devices'
 import type { UserFacingError } from '../../services/errors'
-import { isNetworkError, toUserFacingError } from '../../services/errors'
+import { loadError } from '../../services/errors'
 import { onEvent, onLive, startEvents } from '../../services/events'
 import { unreadOf } from '../../services/unread'
 
@@ -64,9 +64,7 @@ Page({
       this.setData({ name: profile.name, contacts: contacts.map(rowOf), error: null })
       void startEvents()
     } catch (error) {
-      // Keep the loaded content; the offline bar reports network errors.
-      const showsError = this.data.contacts === null || !isNetworkError(error)
-      this.setData({ error: showsError ? toUserFacingError(error) : null })
+      this.setData({ error: loadError(error, this.data.contacts !== null) })
     }
   },
 

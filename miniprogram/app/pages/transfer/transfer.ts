@@ -220,7 +220,7 @@ Page({
   },
 })
 
-/** Starts an action. @returns a function that tells whether the page is open and the action is the latest one */
+/** Starts an action. @returns whether the page is open and the action is the latest one */
 function startAction(): () => boolean {
   page.action += 1
   const { action } = page

@@ -4,7 +4,7 @@ import { formatFen } from '../../money/fen'
 import { fetchProfile, initialOf } from '../../services/chat'
 import { resetApp } from '../../services/devices'
 import type { UserFacingError } from '../../services/errors'
-import { isNetworkError, toUserFacingError } from '../../services/errors'
+import { loadError } from '../../services/errors'
 import { onEvent, startEvents } from '../../services/events'
 import { onNetwork } from '../../services/network'
 import { findPending } from '../../services/transfers'
@@ -89,9 +89,7 @@ Page({
       if (profile.name === '') this.askNameOnce()
       void startEvents()
     } catch (error) {
-      // Keep the loaded content; the offline bar reports network errors.
-      const showsError = this.data.transfers === null || !isNetworkError(error)
-      this.setData({ error: showsError ? toUserFacingError(error) : null, waitingText: '' })
+      this.setData({ error: loadError(error, this.data.transfers !== null), waitingText: '' })
     } finally {
       clearTimeout(timer)
       page.isLoading = false

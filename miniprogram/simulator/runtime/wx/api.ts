@@ -33,20 +33,20 @@ export function api<Options>(
       .catch((error: unknown) => {
         throw failure(name, error)
       })
-    const { success, fail, complete } = given
-    if (success === undefined && fail === undefined && complete === undefined) return answer
+    if (given.success === undefined && given.fail === undefined && given.complete === undefined) return answer
     answer.then(
-      (result) => {
-        success?.(result)
-        complete?.(result)
-      },
-      (reason: object) => {
-        fail?.(reason)
-        complete?.(reason)
-      },
+      (result) => callBack(given, true, result),
+      (reason: object) => callBack(given, false, reason),
     )
     return undefined
   }
+}
+
+/** Calls the callbacks of a finished call. */
+export function callBack({ success, fail, complete }: ApiOptions, isOk: boolean, result: object): void {
+  if (isOk) success?.(result)
+  else fail?.(result)
+  complete?.(result)
 }
 
 /** Resolves in a later task. */

@@ -1,8 +1,21 @@
 /** Device information, storage, login and SOTER. */
 
 import { showBiometricPrompt } from '../phone.ts'
-import { phone, post } from '../settings.ts'
 import { ApiFailure } from './api.ts'
+
+/** The phone of this page, from the URL fragment: `phone.html#b`. */
+const phone = location.hash === '#b' ? 'b' : 'a'
+
+/** Calls a demo route of the service. @returns the parsed answer. @throws Error for an error status */
+async function post(path: string, body: object): Promise<object> {
+  const answer = await fetch(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`)
+  return (await answer.json()) as object
+}
 
 /** The language, as WeChat formats it. */
 export function language(): string {

@@ -1,5 +1,6 @@
 /** Network status, `wx.request` and `wx.connectSocket`, with the browser's `fetch` and `WebSocket`. */
-import { nextTask } from './api.ts'
+import type { ApiOptions } from './api.ts'
+import { callBack, nextTask } from './api.ts'
 
 type Listener = (result: { readonly isConnected: boolean; readonly networkType: string }) => void
 
@@ -30,16 +31,13 @@ function emit(): void {
 window.addEventListener('online', emit)
 window.addEventListener('offline', emit)
 
-interface RequestOptions {
+interface RequestOptions extends ApiOptions {
   readonly url: string
   readonly method?: string
   readonly header?: Readonly<Record<string, unknown>>
   readonly data?: unknown
   readonly responseType?: string
   readonly timeout?: number
-  readonly success?: (result: object) => void
-  readonly fail?: (failure: object) => void
-  readonly complete?: (result: object) => void
 }
 
 /** WeChat's default, in milliseconds. */
@@ -55,18 +53,13 @@ export function request(options: RequestOptions): { abort(): void } {
   void nextTask()
     .then(() => send(options, controller.signal))
     .then(
-      (result) => {
-        options.success?.(result)
-        options.complete?.(result)
-      },
+      (result) => callBack(options, true, result),
       () => {
         const isAborted = controller.signal.aborted
-        const failure = {
+        callBack(options, false, {
           errMsg: `request:fail ${isAborted ? reason : 'net::ERR_FAILED'}`,
           errno: isAborted && reason === 'timeout' ? 5 : 600001,
-        }
-        options.fail?.(failure)
-        options.complete?.(failure)
+        })
       },
     )
     .finally(() => clearTimeout(timer))
@@ -106,19 +99,13 @@ function bodyOf(data: unknown): ArrayBuffer | string | null {
   return JSON.stringify(data)
 }
 
-interface SocketOptions {
+interface SocketOptions extends ApiOptions {
   readonly url: string
   readonly protocols?: string[]
-  readonly success?: (result: object) => void
-  readonly fail?: (failure: object) => void
-  readonly complete?: (result: object) => void
 }
 
-interface SendOptions {
+interface SendOptions extends ApiOptions {
   readonly data: string | ArrayBuffer
-  readonly success?: (result: object) => void
-  readonly fail?: (failure: object) => void
-  readonly complete?: (result: object) => void
 }
 
 type Handler = (event: object) => void
@@ -127,10 +114,7 @@ type Handler = (event: object) => void
 export function connectSocket(options: SocketOptions): object {
   const socket = new WebSocket(options.url, options.protocols ?? [])
   socket.binaryType = 'arraybuffer'
-  void nextTask().then(() => {
-    options.success?.({ errMsg: 'connectSocket:ok' })
-    options.complete?.({ errMsg: 'connectSocket:ok' })
-  })
+  void nextTask().then(() => callBack(options, true, { errMsg: 'connectSocket:ok' }))
   return {
     onOpen: (handler: Handler) => socket.addEventListener('open', () => handler({ header: {} })),
     onMessage: (handler: Handler) => {
@@ -151,15 +135,11 @@ export function connectSocket(options: SocketOptions): object {
   }
 }
 
-function sendMessage(socket: WebSocket, { data, success, fail, complete }: SendOptions): void {
+function sendMessage(socket: WebSocket, options: SendOptions): void {
   const isOpen = socket.readyState === WebSocket.OPEN
-  if (isOpen) socket.send(data)
+  if (isOpen) socket.send(options.data)
   const result = {
     errMsg: isOpen ? 'sendSocketMessage:ok' : 'sendSocketMessage:fail SocketTask.readyState is not OPEN',
   }
-  void nextTask().then(() => {
-    if (isOpen) success?.(result)
-    else fail?.(result)
-    complete?.(result)
-  })
+  void nextTask().then(() => callBack(options, isOpen, result))
 }
