@@ -8,7 +8,15 @@ import { openApiDocument } from '../../../service/reference/openapi.ts'
 import { sharedService, sharedSession } from '../../support/hooks.ts'
 import { judgeOf, pointer } from '../../support/judged-answers.ts'
 import type { LoginParts, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
-import { logIn, newDevice, outcomePath, post, prepareLogin, send } from '../../support/raw-client.ts'
+import {
+  logIn,
+  newDevice,
+  outcomePath,
+  post,
+  prepareLogin,
+  send,
+  transferOf,
+} from '../../support/raw-client.ts'
 import { RawSocket } from '../../support/raw-socket.ts'
 
 const committed = readFileSync(new URL('../../../docs/reference/openapi.json', import.meta.url), 'utf8')
@@ -160,6 +168,11 @@ describe('a running service', () => {
     })
   })
 
+  it('every GET route without a parameter responds as the document says', async () => {
+    for (const [id, { path, method }] of places)
+      if (method === 'get' && !path.includes('{')) await ask(id, { path })
+  })
+
   it('every operation of the document was exercised here', () => {
     expect([...exercised.keys()].sort()).toEqual([...places.keys()].sort())
   })
@@ -174,7 +187,7 @@ describe('a running service', () => {
       { method: 'PUT', path: '/devices/x', body: {} },
       { method: 'POST', path: '/sessions/current/token', key: undefined },
       { signer: { ...stranger.signer, keyid: session.device.signer.keyid } },
-      { method: 'POST', path: '/wallet/transfers', body: { payee: 'bob', amount: 100_001, currency: 'CNY' } },
+      transferOf(100_001),
     ]
     const codes: string[] = []
     for (const parts of wrong) {
