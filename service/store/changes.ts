@@ -22,21 +22,33 @@ export interface Watching {
   watch(listener: ChangeListener): () => void
 }
 
-export class Listeners {
-  readonly #listeners = new Set<{ readonly notify: ChangeListener }>()
+/** Reports possible changes by other processes until it is stopped. @returns the stop */
+export type ChangeSource = (notify: (changes: readonly Change[]) => void) => () => void | Promise<void>
 
-  get size(): number {
-    return this.#listeners.size
+/**
+ * The listeners of one store.
+ *
+ * @param start called for the first listener, and stopped after the last one
+ */
+export function createChanges(start: ChangeSource) {
+  const listeners = new Set<{ readonly listen: ChangeListener }>()
+  let stop: ReturnType<ChangeSource> | undefined
+  const notify = (changes: readonly Change[]): void => {
+    for (const change of changes) for (const { listen } of listeners) listen(change)
   }
-
-  /** @returns removes it */
-  add(notify: ChangeListener): () => void {
-    const entry = { notify }
-    this.#listeners.add(entry)
-    return () => this.#listeners.delete(entry)
-  }
-
-  notify(changes: readonly Change[]): void {
-    for (const change of changes) for (const { notify } of this.#listeners) notify(change)
+  return {
+    notify,
+    watch(listen: ChangeListener): () => void {
+      const listener = { listen }
+      listeners.add(listener)
+      stop ??= start(notify)
+      return () => {
+        listeners.delete(listener)
+        if (listeners.size > 0) return
+        void stop?.()
+        stop = undefined
+      }
+    },
+    close: async (): Promise<void> => await stop?.(),
   }
 }

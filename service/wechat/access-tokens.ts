@@ -1,7 +1,7 @@
 /** Calls with an access token (`cgi-bin/stable_token`), which is cached, and fetched by one call at a time per app. */
 import { z } from 'zod'
 import type { WechatApps } from './apps.ts'
-import { isTokenRefusal, WechatFailure } from './errors.ts'
+import { isTokenRefusal, refuseFailure, WechatFailure } from './errors.ts'
 import type { Caller, WechatRequest } from './transport.ts'
 
 /** @returns runs `run`, or joins the concurrent run of the same key. Results are not cached. */
@@ -73,26 +73,24 @@ const tokenReply = z.object({
   expires_in: z.number().int().positive().max(86_400),
 })
 
-export interface AuthorizedCaller {
-  /**
-   * One call with the app's access token. When WeChat refuses the token, and therefore did nothing else, one more call
-   * with a new token. All within one deadline.
-   *
-   * @throws WechatFailure from WeChat; ProblemError payload_invalid for an app that is not configured.
-   */
-  call<T>(appid: string, request: WechatRequest, reply: z.ZodType<T>): Promise<T>
-}
+/**
+ * One call with the app's access token. When WeChat refuses the token, and therefore did nothing else, one more call with a
+ * new token. All within one deadline.
+ *
+ * @throws ProblemError of WeChat's refusal or failure; `payload_invalid` for an app that is not configured.
+ */
+export type AuthorizedCall = <T>(appid: string, request: WechatRequest, reply: z.ZodType<T>) => Promise<T>
 
 /**
  * @param deadlineMs for a whole call, including its token and the second attempt
  * @param now UNIX seconds
  */
-export function createAuthorizedCaller(
+export function createAuthorizedCall(
   caller: Caller,
   apps: WechatApps,
   deadlineMs: number,
   now: () => number,
-): AuthorizedCaller {
+): AuthorizedCall {
   const tokens = createAccessTokens(async (appid) => {
     const body = { grant_type: 'client_credential', appid, secret: apps.secretOf(appid) }
     const request: WechatRequest = { method: 'POST', api: 'cgi-bin/stable_token', body }
@@ -100,20 +98,20 @@ export function createAuthorizedCaller(
     const reply = await caller.call(request, tokenReply, AbortSignal.timeout(deadlineMs))
     return { token: reply.access_token, expiresIn: reply.expires_in }
   }, now)
-  return {
-    async call(appid, request, reply) {
-      const signal = AbortSignal.timeout(deadlineMs)
-      for (let attempt = 1; ; attempt++) {
-        const token = await tokens.get(appid, signal)
-        try {
-          const query = { access_token: token, ...request.query }
-          return await caller.call({ ...request, query }, reply, signal)
-        } catch (error) {
-          if (!(error instanceof WechatFailure) || !isTokenRefusal(error.errcode)) throw error
-          tokens.forget(appid, token)
-          if (attempt === 2) throw error
-        }
+  async function call<T>(appid: string, request: WechatRequest, reply: z.ZodType<T>): Promise<T> {
+    const signal = AbortSignal.timeout(deadlineMs)
+    for (let attempt = 1; ; attempt++) {
+      // Outside of `try`: a refused token request is not a refused token.
+      const token = await tokens.get(appid, signal)
+      try {
+        const query = { access_token: token, ...request.query }
+        return await caller.call({ ...request, query }, reply, signal)
+      } catch (error) {
+        if (!isTokenRefusal(error)) throw error
+        tokens.forget(appid, token)
+        if (attempt === 2) throw error
       }
-    },
+    }
   }
+  return (appid, request, reply) => refuseFailure(request.api, () => call(appid, request, reply))
 }

@@ -2,7 +2,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import { z } from 'zod'
 import { ProblemError } from '../problems/problem-error.ts'
-import { type AuthorizedCaller, createSingleFlight } from './access-tokens.ts'
+import { type AuthorizedCall, createSingleFlight } from './access-tokens.ts'
 import type { WechatApps } from './apps.ts'
 import { invalidUserSignature, phoneNumberApi, refuseFailure, WechatFailure } from './errors.ts'
 import type { Caller, WechatRequest } from './transport.ts'
@@ -56,22 +56,21 @@ export function createCodeExchange(caller: Caller, apps: WechatApps, deadlineMs:
 
 /** Whether `sessionKey` is the user's current one: WeChat refuses a signature with another key. */
 export async function checkSession(
-  authorized: AuthorizedCaller,
+  call: AuthorizedCall,
   appid: string,
   openid: string,
   sessionKey: string,
 ): Promise<boolean> {
   const query = { openid, signature: userSignature(sessionKey, ''), sig_method: 'hmac_sha256' }
   const request: WechatRequest = { method: 'GET', api: 'wxa/checksession', query }
-  return refuseFailure(request.api, async () => {
-    try {
-      await authorized.call(appid, request, checkSessionReply)
-      return true
-    } catch (error) {
-      if (error instanceof WechatFailure && error.errcode === invalidUserSignature) return false
-      throw error
-    }
-  })
+  try {
+    await call(appid, request, checkSessionReply)
+    return true
+  } catch (error) {
+    const cause = error instanceof ProblemError ? error.cause : undefined
+    if (cause instanceof WechatFailure && cause.errcode === invalidUserSignature) return false
+    throw error
+  }
 }
 
 /**
@@ -109,7 +108,7 @@ const phoneNumberReply = z.object({
 
 /** @param code of the phone number button, attacker-controlled */
 export async function exchangePhoneCode(
-  authorized: AuthorizedCaller,
+  call: AuthorizedCall,
   appid: string,
   code: string,
   openid: string | undefined,
@@ -117,7 +116,7 @@ export async function exchangePhoneCode(
   if (!isCode(code)) throw new ProblemError('payload_invalid', 'the code is empty or too long')
   const body = { code, ...(openid !== undefined && { openid }) }
   const request: WechatRequest = { method: 'POST', api: phoneNumberApi, body }
-  const reply = await refuseFailure(request.api, () => authorized.call(appid, request, phoneNumberReply))
+  const reply = await call(appid, request, phoneNumberReply)
   const { watermark, ...number } = reply.phone_info
   if (watermark.appid !== appid) {
     throw new ProblemError('payload_invalid', 'the phone number belongs to another app')
@@ -138,14 +137,14 @@ const riskRankReply = z.object({
 
 /** The optional parameters are omitted: they disclose more personal data. */
 export async function fetchRiskRank(
-  authorized: AuthorizedCaller,
+  call: AuthorizedCall,
   appid: string,
   openid: string,
   clientIp: string,
 ): Promise<RiskRank> {
   const body = { appid, openid, scene, client_ip: clientIp }
   const request: WechatRequest = { method: 'POST', api: 'wxa/getuserriskrank', body }
-  const { risk_rank } = await refuseFailure(request.api, () => authorized.call(appid, request, riskRankReply))
+  const { risk_rank } = await call(appid, request, riskRankReply)
   return risk_rank
 }
 
@@ -161,7 +160,7 @@ const maxSignatureLength = 4096
  * too long is false without a call.
  */
 export async function verifySoter(
-  authorized: AuthorizedCaller,
+  call: AuthorizedCall,
   appid: string,
   openid: string,
   resultJson: string,
@@ -170,6 +169,6 @@ export async function verifySoter(
   if (resultJson.length > maxResultJsonLength || signature.length > maxSignatureLength) return false
   const body = { openid, json_string: resultJson, json_signature: signature }
   const request: WechatRequest = { method: 'POST', api: 'cgi-bin/soter/verify_signature', body }
-  const reply = await refuseFailure(request.api, () => authorized.call(appid, request, soterReply))
+  const reply = await call(appid, request, soterReply)
   return reply.is_ok
 }

@@ -3,7 +3,7 @@
  * whose message, cause and stack contain no secret, code, session_key, openid or token.
  */
 import { ProblemError } from '../problems/problem-error.ts'
-import { createAuthorizedCaller } from './access-tokens.ts'
+import { createAuthorizedCall } from './access-tokens.ts'
 import {
   checkSession,
   createCodeExchange,
@@ -108,18 +108,17 @@ export function createWechatClient(options: WechatClientOptions): WechatClient {
   const other = createSlots(others)
   const { baseUrl, now, onCall } = options
   const caller = createCaller({ baseUrl, deadlineMs, connections, now, onCall })
-  const authorized = createAuthorizedCaller(caller, apps, deadlineMs, now)
+  const call = createAuthorizedCall(caller, apps, deadlineMs, now)
   const exchange = createCodeExchange(caller, apps, deadlineMs)
 
   return {
     hasApp: apps.has,
     exchangeCode: (appid, code) => login(() => exchange(appid, code)),
-    checkSession: (appid, openid, sessionKey) =>
-      other(() => checkSession(authorized, appid, openid, sessionKey)),
+    checkSession: (appid, openid, sessionKey) => other(() => checkSession(call, appid, openid, sessionKey)),
     verifySoter: (appid, openid, json, signature) =>
-      confirmation(() => verifySoter(authorized, appid, openid, json, signature)),
-    phoneNumber: (appid, code, openid) => other(() => exchangePhoneCode(authorized, appid, code, openid)),
-    riskRank: (appid, openid, clientIp) => login(() => fetchRiskRank(authorized, appid, openid, clientIp)),
+      confirmation(() => verifySoter(call, appid, openid, json, signature)),
+    phoneNumber: (appid, code, openid) => other(() => exchangePhoneCode(call, appid, code, openid)),
+    riskRank: (appid, openid, clientIp) => login(() => fetchRiskRank(call, appid, openid, clientIp)),
     lastSeen: caller.lastSeen,
     close: caller.close,
   }

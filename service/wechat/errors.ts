@@ -74,9 +74,9 @@ export function isKnownErrcode(errcode: number): boolean {
   return rows.has(errcode) || errcode === invalidUserSignature
 }
 
-/** Whether the access token was refused: 40001 (not valid), 42001 (expired). */
-export function isTokenRefusal(errcode: number | undefined): boolean {
-  return errcode === 40001 || errcode === 42001
+/** Whether WeChat refused the access token: 40001 (not valid), 42001 (expired). */
+export function isTokenRefusal(error: unknown): boolean {
+  return error instanceof WechatFailure && (error.errcode === 40001 || error.errcode === 42001)
 }
 
 /**

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
-import { type Change, Listeners, type Watching } from '../changes.ts'
+import type { Change, ChangeSource } from '../changes.ts'
 
 /** Milliseconds between two reports of a possible change of any kind: without and with notifications. */
 const pollPeriod = 1_000
@@ -23,50 +23,24 @@ const channelName = `'miniseal_' || md5(current_schema())`
 const selectChannel = `select ${channelName} as channel`
 const notifyChannel = `select pg_notify(${channelName}, $1)`
 
-export interface PostgresChanges extends Watching {
-  /** For the commits of this process: notifies its listeners at once, and the other processes. */
-  readonly notify: (changes: readonly Change[]) => void
-  close(): Promise<void>
-}
-
-/** @param run sends one statement over any connection, and does not report its result */
-export function watchPostgres(
-  url: string,
-  connectionTimeoutMillis: number,
-  run: (text: string, values: readonly string[]) => void,
-): PostgresChanges {
-  const listeners = new Listeners()
-  let subscription: Subscription | undefined
-  return {
-    notify: (changes) => {
-      if (changes.length === 0) return
-      listeners.notify(changes)
-      run(notifyChannel, [payloadOf(changes)])
-    },
-    watch: (listener) => {
-      const end = listeners.add(listener)
-      subscription ??= new Subscription({
-        url,
-        connectionTimeoutMillis,
-        run,
-        notify: (changes) => listeners.notify(changes),
-      })
-      return () => {
-        end()
-        if (listeners.size > 0) return
-        void subscription?.close()
-        subscription = undefined
-      }
-    },
-    close: async () => await subscription?.close(),
-  }
-}
-
 interface SubscriptionOptions {
   readonly url: string
   readonly connectionTimeoutMillis: number
+  /** Sends one statement over any connection, and does not report its result. */
   readonly run: (text: string, values: readonly string[]) => void
-  readonly notify: (changes: readonly Change[]) => void
+}
+
+/** For the commits of this process. */
+export function notifyOthers(run: SubscriptionOptions['run'], changes: readonly Change[]): void {
+  if (changes.length > 0) run(notifyChannel, [payloadOf(changes)])
+}
+
+/** For the commits of other processes. */
+export function listenForChanges(options: SubscriptionOptions): ChangeSource {
+  return (notify) => {
+    const subscription = new Subscription(options, notify)
+    return () => subscription.close()
+  }
 }
 
 const probePrefix = 'probe '
@@ -74,6 +48,7 @@ const probePrefix = 'probe '
 /** A separate connection that listens, and reconnects until it is closed. */
 class Subscription {
   readonly #options: SubscriptionOptions
+  readonly #notify: (changes: readonly Change[]) => void
   readonly #probe = `${probePrefix}${randomBytes(12).toString('hex')}`
   #client: Client | undefined
   #hasReceived = false
@@ -82,8 +57,9 @@ class Subscription {
   #timer: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
 
-  constructor(options: SubscriptionOptions) {
+  constructor(options: SubscriptionOptions, notify: (changes: readonly Change[]) => void) {
     this.#options = options
+    this.#notify = notify
     this.#poll()
     void this.#connect()
   }
@@ -101,7 +77,7 @@ class Subscription {
     this.#hasReceived = false
     if (this.#client !== undefined) this.#options.run(notifyChannel, [this.#probe])
     this.#timer = setTimeout(() => {
-      this.#options.notify([{ kind: 'any' }])
+      this.#notify([{ kind: 'any' }])
       this.#poll()
     }, period)
     this.#timer.unref()
@@ -135,7 +111,7 @@ class Subscription {
       this.#client = client
       this.#failures = 0
       // Notifications that were sent while disconnected are lost.
-      this.#options.notify([{ kind: 'any' }])
+      this.#notify([{ kind: 'any' }])
       this.#options.run(notifyChannel, [this.#probe])
     } catch {
       lost()
@@ -153,7 +129,7 @@ class Subscription {
   #onNotification(payload: string): void {
     if (payload === this.#probe) this.#hasReceived = true
     if (payload.startsWith(probePrefix)) return
-    this.#options.notify(changesIn(payload))
+    this.#notify(changesIn(payload))
   }
 }
 

@@ -7,12 +7,13 @@
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
+import { createChanges } from '../changes.ts'
 import type { Engine } from '../engine.ts'
 import { migratePostgres } from '../migrations.ts'
 import { compileStatements, prepareReads, type Statements, type Tables } from '../statements.ts'
 import { type Store, type StoreOptions, StoreUnavailable } from '../store.ts'
 import { compileSequence, type Row, type Steps } from '../tlog-sequence.ts'
-import { watchPostgres } from './changes.ts'
+import { listenForChanges, notifyOthers } from './changes.ts'
 import { PostgresGroupCommit } from './group-commit.ts'
 import { createPostgresPool, type Lease, type PostgresPool } from './pool.ts'
 import * as tables from './schema.ts'
@@ -58,9 +59,11 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   const sequence = compileSequence(engine)
   const group = new PostgresGroupCommit(pool, statements, options.onCommit)
   // Best effort: without the notification other processes poll, see `changes.ts`.
-  const send = (text: string, values: readonly string[]): void =>
+  const run = (text: string, values: readonly string[]): void =>
     void calls.run(() => pool.query(text, [...values])).catch(() => undefined)
-  const changes = watchPostgres(directUrl, connectionTimeout, send)
+  const changes = createChanges(
+    listenForChanges({ url: directUrl, connectionTimeoutMillis: connectionTimeout, run }),
+  )
   let closing: Promise<void> | undefined
   return {
     ...prepareReads(engine),
@@ -69,7 +72,11 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
       calls.run(() => retry(() => inTransaction(pool, (lease) => runSteps(lease, sequence(grow, limit))))),
     commit: async (writes) => {
       const result = await calls.run(() => group.commit(writes))
-      if (result.kind === 'committed') changes.notify(statements.changesOf(writes))
+      if (result.kind === 'committed') {
+        const changed = statements.changesOf(writes)
+        changes.notify(changed)
+        notifyOthers(run, changed)
+      }
       return result
     },
     prune: (now, limit) => calls.run(() => retry(() => pruneOnce(pool, statements, now, limit))),

@@ -5,11 +5,11 @@
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { type ChangeSource, createChanges } from '../changes.ts'
 import type { BoundStatement, Engine, Queries } from '../engine.ts'
 import { compileStatements, prepareReads, type Statements, type Tables } from '../statements.ts'
 import { type CommitResult, type Store, type StoreOptions, StoreUnavailable, type Write } from '../store.ts'
 import { compileSequence, type Outcome, type Row, type Steps } from '../tlog-sequence.ts'
-import { watchSqlite } from './changes.ts'
 import { openSqliteConnection } from './connection.ts'
 import { GroupCommit } from './group-commit.ts'
 import * as tables from './schema.ts'
@@ -35,10 +35,10 @@ export async function openSqliteStore(path: string, options: StoreOptions = {}):
   const wal = connection.memory ? noSync : openWalSync(path)
   const group = new GroupCommit(connection, wal, options)
   const run = statementRunner(connection)
-  const changes = watchSqlite(connection)
+  const changes = createChanges(pollChanges(connection))
   let closed: Promise<void> | undefined
   const end = async (): Promise<void> => {
-    changes.close()
+    void changes.close()
     await group.close()
     wal.close()
     connection.close() // the last connection to the file checkpoints the WAL
@@ -133,4 +133,29 @@ async function guard<T>(read: () => Promise<T>): Promise<T> {
 
 function isConstraint(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT')
+}
+
+/** Milliseconds. A poll takes some microseconds. */
+const pollPeriod = 150
+
+/** Polls `data_version`, which changes with every commit of another connection. */
+function pollChanges(connection: Database.Database): ChangeSource {
+  const version = connection.prepare<[], number>('pragma data_version').pluck()
+  const findVersion = (): number | undefined => {
+    try {
+      return version.get()
+    } catch {
+      return undefined // the file cannot be read: the next statement reports the error
+    }
+  }
+  return (notify) => {
+    let seen = findVersion()
+    const timer = setInterval(() => {
+      const current = findVersion()
+      if (current !== seen) notify([{ kind: 'any' }])
+      seen = current
+    }, pollPeriod)
+    timer.unref()
+    return () => clearInterval(timer)
+  }
 }
