@@ -1,12 +1,20 @@
 /** Commands of `miniseal` within the test's own process. */
-import type { Command } from '../../service/cli/command.ts'
+import type { Command, Terminal } from '../../service/cli/command.ts'
 import { keys } from '../../service/cli/commands/keys.ts'
-import { loadCommand } from '../../service/cli/dispatch.ts'
+import { loadCommand, runCommandLine } from '../../service/cli/dispatch.ts'
 
 export interface CommandResult {
   readonly code: number
   readonly out: string
   readonly err: string
+}
+
+/** Runs a command line within the test's process, with the exit status of a process. Never throws. */
+export function runInProcess(
+  words: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<CommandResult> {
+  return collect(environment, false, (terminal) => runCommandLine(words, terminal))
 }
 
 /** Runs the words of a command line behind `miniseal`. @throws UsageError, CommandFailed */
@@ -24,9 +32,17 @@ export async function runCommand(
   environment: Readonly<Record<string, string>>,
   isInteractive = false,
 ): Promise<CommandResult> {
+  return await collect(environment, isInteractive, (terminal) => command.run(args, terminal))
+}
+
+async function collect(
+  environment: Readonly<Record<string, string>>,
+  isInteractive: boolean,
+  run: (terminal: Terminal) => Promise<number>,
+): Promise<CommandResult> {
   let out = ''
   let err = ''
-  const code = await command.run(args, {
+  const code = await run({
     environment,
     isInteractive,
     out: (text) => {

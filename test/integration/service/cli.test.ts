@@ -1,8 +1,9 @@
-/** The commands as processes, the way people run them. */
+/** The service and its commands as processes; exit statuses. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type CommandResult, runInProcess } from '../../support/command.ts'
 import { type Finished, freePort, type RunningCommand, runMiniseal } from '../../support/service-process.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-cli-'))
@@ -26,16 +27,19 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const miniseal = (...args: string[]): Promise<Finished> => runMiniseal(args, environment).finished
+const miniseal = (...args: string[]): Promise<CommandResult> => runInProcess(args, environment)
 
-it('says what to do next when the service has started', () => {
+/** A start costs as much as all of the commands in one process. */
+const startMiniseal = (...args: string[]): Promise<Finished> => runMiniseal(args, environment).finished
+
+it('the service prints a first command when it has started', () => {
   expect(greeting).toContain(`http://127.0.0.1:${environment.PORT}`)
   expect(greeting).toContain('npx miniseal call POST /wallet/transfers')
 })
 
-it('makes a transfer with one line, and the same person sees it with the next', async () => {
+it('miniseal call makes a transfer, and the next call sees its balance', async () => {
   const body = '{"payee":"bob","amount":1250,"currency":"CNY","note":"lunch"}'
-  const done = await miniseal('call', 'POST', '/wallet/transfers', '-d', body)
+  const done = await startMiniseal('call', 'POST', '/wallet/transfers', '-d', body)
   expect(done).toMatchObject({ code: 0, err: '' })
   expect(JSON.parse(done.out)).toMatchObject({ status: 'done', amount: 1250, balance: 998_750 })
   const wallet = await miniseal('call', 'GET', '/wallet', '--sandbox', '-i')
@@ -45,8 +49,8 @@ it('makes a transfer with one line, and the same person sees it with the next', 
   expect(JSON.parse(other.out)).toMatchObject({ balance: 1_000_000 })
 })
 
-it('repeats a transfer safely with its key', async () => {
-  const transfer = (): Promise<Finished> =>
+it('miniseal call repeats a transfer with its key without a second effect', async () => {
+  const transfer = (): Promise<CommandResult> =>
     miniseal(
       'call',
       'POST',
@@ -62,8 +66,8 @@ it('repeats a transfer safely with its key', async () => {
   expect(JSON.parse(second.out).id).toBe(JSON.parse(first.out).id)
 })
 
-it('prints a refusal with its code and ends with 1', async () => {
-  const refused = await miniseal('call', 'POST', '/wallet/transfers', '-d', '{"payee":"bob"}')
+it('miniseal call prints a refusal with its code and exits with 1', async () => {
+  const refused = await startMiniseal('call', 'POST', '/wallet/transfers', '-d', '{"payee":"bob"}')
   expect(refused).toMatchObject({ code: 1, out: '' })
   expect(refused.err).toMatch(/^payload_invalid \(400\): a transfer is/)
   const code = await miniseal('call', 'GET', '/wallet', '--code', 'never-issued')
@@ -71,7 +75,7 @@ it('prints a refusal with its code and ends with 1', async () => {
   expect(code.err).toContain('login_code_invalid')
 })
 
-it('says how a transfer is confirmed, and with --confirm has the sandbox confirm it', async () => {
+it('miniseal call explains a required confirmation, and --confirm makes it in the sandbox', async () => {
   const order = '{"payee":"bob","amount":200000,"currency":"CNY"}'
   const args = ['call', 'POST', '/wallet/transfers', '--as', 'dora', '-d', order]
   const asked = await miniseal(...args)
@@ -85,7 +89,7 @@ it('says how a transfer is confirmed, and with --confirm has the sandbox confirm
   expect((await miniseal(...args, '--confirm', '--code', 'real')).code).toBe(2)
 })
 
-it('ends with 3 when the service cannot be asked, and with 2 when it is called wrongly', async () => {
+it('a command exits with 3 when the service cannot be reached, and with 2 for a usage error', async () => {
   const none = runMiniseal(['call', 'GET', '/wallet'], { MINISEAL_DATA: join(folder, 'absent') })
   expect(await none.finished).toMatchObject({ code: 3, err: expect.stringContaining('npm start') })
   const down = await miniseal('call', 'GET', '/wallet', '--origin', 'http://127.0.0.1:1')
@@ -95,13 +99,13 @@ it('ends with 3 when the service cannot be asked, and with 2 when it is called w
     ['call', 'GET', '/', '--nothing'],
     ['keys'],
     ['keys', 'rotate', 'lookup'],
-    ['frobnicate'],
   ]) {
     expect((await miniseal(...args)).code).toBe(2)
   }
+  expect((await startMiniseal('frobnicate')).code).toBe(2)
 })
 
-it('lists, exports and rotates keys of the running service', async () => {
+it('miniseal keys lists, exports and rotates the keys of a running service', async () => {
   const exported = JSON.parse((await miniseal('keys', 'export', '--json')).out)
   expect(Object.keys(exported)).toEqual(['roots', 'signing', 'token', 'agreement', 'log', 'log_keys'])
   expect(exported.roots).toEqual([expect.stringMatching(/^[A-Za-z0-9_-]{43}$/)])
@@ -120,19 +124,19 @@ it('lists, exports and rotates keys of the running service', async () => {
   expect((await miniseal('call', 'GET', '/wallet')).code).toBe(0)
 })
 
-it('says in production what is missing, and starts nothing', async () => {
+it('miniseal serve names a missing variable in production and does not start', async () => {
   const refused = await runMiniseal(['serve'], { NODE_ENV: 'production' }).finished
   expect(refused).toMatchObject({ code: 3, out: '' })
   expect(refused.err).toContain('MINISEAL_MASTER_KEY')
 })
 
-it('names a port that is taken', async () => {
+it('miniseal serve names a port that is in use', async () => {
   const second = await runMiniseal(['serve'], { ...environment, MINISEAL_WECHAT_API: 'http://127.0.0.1:1' })
     .finished
   expect(second).toMatchObject({ code: 3, err: expect.stringContaining('PORT') })
 })
 
-it('stops on SIGTERM with 0 and leaves nothing behind that points at it', async () => {
+it('miniseal serve exits with 0 on SIGTERM and removes its development file', async () => {
   service.child.kill('SIGTERM')
   expect((await service.finished).code).toBe(0)
   expect(await miniseal('call', 'GET', '/wallet')).toMatchObject({

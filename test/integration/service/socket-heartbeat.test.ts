@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { defaultSocketTimes, Heartbeat, SocketWriter } from '../../../service/transport/socket-flow.ts'
 import { type SlowLine, slowLine } from '../../support/slow-line.ts'
 
-const times = { ...defaultSocketTimes, ping: 120, silence: 600 }
+const times = { ...defaultSocketTimes, ping: 200, silence: 1_000 }
 
 const server = createServer()
 const sockets = new WebSocketServer({ server })
@@ -52,7 +52,7 @@ afterAll(() => {
 })
 
 it('a socket counts as alive while a response is read slowly, although the ping queued behind it is unanswered', async () => {
-  for (let i = 0; i < 10; i++) void writer.send(new Uint8Array(1_000_000))
+  for (let i = 0; i < 16; i++) void writer.send(new Uint8Array(1_000_000))
   const beganAt = performance.now()
   let most = 0
   while (writer.unsent > 0) {
@@ -64,7 +64,7 @@ it('a socket counts as alive while a response is read slowly, although the ping 
 }, 60_000)
 
 it('a socket counts as dead when its peer does not read, even if the peer keeps sending', async () => {
-  for (let i = 0; i < 10; i++) void writer.send(new Uint8Array(1_000_000))
+  for (let i = 0; i < 16; i++) void writer.send(new Uint8Array(1_000_000))
   Reflect.get(client, '_socket').pause()
   const beganAt = performance.now()
   let isBeating = true

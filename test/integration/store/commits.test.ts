@@ -1,8 +1,7 @@
 /** Commits as a whole, pruning, and closing, on both engines. */
 import { expect, test } from 'vitest'
 import { StoreUnavailable } from '../../../service/store/store.ts'
-import { describeOnBothEngines } from './engines.ts'
-import { openForEach } from './open-for-each.ts'
+import { describeOnBothEngines, openForEach } from './engines.ts'
 import {
   bytes,
   claimLoginCode,

@@ -1,9 +1,7 @@
 /** Devices: admission up to a limit, renaming, revocation with their sessions; on both engines. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openStore } from '../../../service/store/open-store.ts'
-import type { Store, Write, WriteOf } from '../../../service/store/store.ts'
-import { describeOnBothEngines, type TestDatabase } from './engines.ts'
-import { openForEach } from './open-for-each.ts'
+import { expect, test } from 'vitest'
+import type { Write, WriteOf } from '../../../service/store/store.ts'
+import { describeOnBothEngines, openForEach } from './engines.ts'
 import {
   bytes,
   DAY,
@@ -155,26 +153,12 @@ describeOnBothEngines('devices', (create) => {
 })
 
 describeOnBothEngines('races about devices', (create) => {
-  let database: TestDatabase
-  let here: Store
-  let there: Store
+  const at = openForEach(create, 2)
 
-  beforeEach(async () => {
-    database = await create()
-    here = await openStore(database.location)
-    there = await openStore(database.location)
-  })
-
-  afterEach(async () => {
-    await Promise.all([here.close(), there.close()])
-    await database.remove()
-  })
-
-  const either = (i: number) => (i % 2 === 0 ? here : there)
   const enrol = (i: number) => {
     const device = `device-${i}`
     const writes: Write[] = [putUser(), admit(device, 10), putDevice(device), sessionOn(i, device)]
-    return either(i).commit(writes)
+    return at.either(i).commit(writes)
   }
 
   test('of 40 simultaneous logins with new devices exactly as many succeed as the limit allows', async () => {
@@ -182,21 +166,21 @@ describeOnBothEngines('races about devices', (create) => {
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(10)
     const refused = results.flatMap((result) => (result.kind === 'refused' ? [result.write.kind] : []))
     expect(new Set(refused)).toEqual(new Set(['admit-device']))
-    expect(await here.listDevices('user-1')).toHaveLength(10)
+    expect(await at.store.listDevices('user-1')).toHaveLength(10)
   })
 
   test('no session of a device outlives its revocation, whatever logins run at the same time', async () => {
-    await login(here)
+    await login(at.store)
     for (let round = 0; round < 5; round++) {
       const device = `round-${round}`
-      await here.commit([putDevice(device)])
+      await at.store.commit([putDevice(device)])
       const logins = Array.from({ length: 10 }, (_, i) => {
-        return either(i).commit([putUser(), putDevice(device), sessionOn(round * 20 + i + 20, device)])
+        return at.either(i).commit([putUser(), putDevice(device), sessionOn(round * 20 + i + 20, device)])
       })
-      const revoked = there.commit([revoke(device), endOfRevoked])
+      const revoked = at.other.commit([revoke(device), endOfRevoked])
       expect(await revoked).toEqual({ kind: 'committed' })
       await Promise.all(logins)
-      const alive = (await here.listSessions('user-1')).filter((session) => {
+      const alive = (await at.store.listSessions('user-1')).filter((session) => {
         return session.device === device && session.endedAt === null
       })
       expect(alive).toEqual([])

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Client } from 'pg'
-import { describe } from 'vitest'
-import type { DatabaseLocation } from '../../../service/store/open-store.ts'
+import { afterEach, beforeEach, describe, expect } from 'vitest'
+import { type DatabaseLocation, openStore } from '../../../service/store/open-store.ts'
+import type { Store, Write } from '../../../service/store/store.ts'
 
 export interface TestDatabase {
   readonly location: DatabaseLocation
@@ -69,4 +70,47 @@ export async function createPostgres(): Promise<TestDatabase & { readonly url: s
     await sql(`drop schema ${schema} cascade`)
   }
   return { url: url.href, location: { kind: 'postgres', url: url.href }, sql, remove }
+}
+
+/** A database of the running test, and stores on it. */
+export interface Opened {
+  readonly database: TestDatabase
+  readonly store: Store
+  /** A second store with its own connections, if the suite has two. */
+  readonly other: Store
+  /** The two stores in turn. */
+  either(index: number): Store
+  commit(...writes: readonly Write[]): Promise<'committed' | 'refused'>
+  expectCommitted(...writes: readonly Write[]): Promise<void>
+  expectRefused(write: Write): Promise<void>
+  /** Closes the store and opens another one on the same database. */
+  openAgain(): Promise<void>
+}
+
+/** For the suites of {@link describeOnBothEngines}: opens one or two stores on a fresh database for each test. */
+export function openForEach(create: () => Promise<TestDatabase>, stores: 1 | 2 = 1): Opened {
+  const at = {} as { database: TestDatabase; store: Store; other: Store }
+  beforeEach(async () => {
+    at.database = await create()
+    at.store = await openStore(at.database.location)
+    if (stores === 2) at.other = await openStore(at.database.location)
+  })
+  afterEach(async () => {
+    await Promise.all([at.store.close(), ...(stores === 2 ? [at.other.close()] : [])])
+    await at.database.remove()
+  })
+  return Object.assign(at, {
+    either: (index: number) => (index % 2 === 0 ? at.store : at.other),
+    commit: async (...writes: readonly Write[]) => (await at.store.commit(writes)).kind,
+    expectCommitted: async (...writes: readonly Write[]) => {
+      expect(await at.store.commit(writes)).toEqual({ kind: 'committed' })
+    },
+    expectRefused: async (write: Write) => {
+      expect(await at.store.commit([write])).toEqual({ kind: 'refused', write, index: 0 })
+    },
+    openAgain: async () => {
+      await at.store.close()
+      at.store = await openStore(at.database.location)
+    },
+  })
 }

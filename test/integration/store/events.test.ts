@@ -1,10 +1,8 @@
 /** Outboxes: numbers without gaps, pruning from the oldest event on, and change notifications. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { Change } from '../../../service/store/changes.ts'
-import { openStore } from '../../../service/store/open-store.ts'
-import type { Store, Write } from '../../../service/store/store.ts'
-import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import { describeOnBothEngines, openForEach } from './engines.ts'
 import { startChild } from './processes.ts'
 import {
   bytes,
@@ -26,28 +24,14 @@ function upTo(last: number): number[] {
 }
 
 describeOnBothEngines('events', (create) => {
-  let database: TestDatabase
-  let here: Store
-  let there: Store
+  const at = openForEach(create, 2)
 
-  beforeEach(async () => {
-    database = await create()
-    here = await openStore(database.location)
-    there = await openStore(database.location)
-    await login(here)
-  })
+  beforeEach(() => login(at.store))
 
-  afterEach(async () => {
-    await Promise.all([here.close(), there.close()])
-    await database.remove()
-  })
-
-  async function commit(...writes: Write[]): Promise<string> {
-    return (await here.commit(writes)).kind
-  }
+  const { commit } = at
 
   async function numbers(after = 0, user = 'user-1'): Promise<number[]> {
-    return (await here.listEvents(user, after, 1000)).events.map(({ sequence }) => sequence)
+    return (await at.store.listEvents(user, after, 1000)).events.map(({ sequence }) => sequence)
   }
 
   test('events of each user are numbered from 1 and are read back unchanged', async () => {
@@ -57,22 +41,22 @@ describeOnBothEngines('events', (create) => {
     await commit(pushEvent(1, { user: 'user-2', now: NOW + 5, expiresAt: NOW + 9 }))
     expect(await numbers()).toEqual([1, 2, 3])
     const { id, payloadWrapped } = pushEvent(1)
-    expect(await here.listEvents('user-2', 0, 10)).toEqual({
+    expect(await at.store.listEvents('user-2', 0, 10)).toEqual({
       first: 1,
       last: 1,
       events: [{ user: 'user-2', id, sequence: 1, payloadWrapped, createdAt: NOW + 5, expiresAt: NOW + 9 }],
     })
-    expect((await here.findEvent('user-1', pushEvent(3).id))?.sequence).toBe(3)
-    expect(await here.findEvent('user-2', pushEvent(3).id)).toBe(undefined)
+    expect((await at.store.findEvent('user-1', pushEvent(3).id))?.sequence).toBe(3)
+    expect(await at.store.findEvent('user-2', pushEvent(3).id)).toBe(undefined)
   })
 
   test('events after a number are read page by page, and an unknown user has none', async () => {
     await commit(...upTo(9).map((seed) => pushEvent(seed)))
-    const page = await here.listEvents('user-1', 3, 4)
+    const page = await at.store.listEvents('user-1', 3, 4)
     expect([page.first, page.last, page.events.map(({ sequence }) => sequence)]).toEqual([1, 9, [4, 5, 6, 7]])
-    expect(await here.listEvents('user-1', 9, 4)).toEqual({ first: 1, last: 9, events: [] })
-    expect(await here.listEvents('user-1', 2 ** 53 - 1, 4)).toEqual({ first: 1, last: 9, events: [] })
-    expect(await here.listEvents('nobody', 0, 4)).toEqual({ first: 1, last: 0, events: [] })
+    expect(await at.store.listEvents('user-1', 9, 4)).toEqual({ first: 1, last: 9, events: [] })
+    expect(await at.store.listEvents('user-1', 2 ** 53 - 1, 4)).toEqual({ first: 1, last: 9, events: [] })
+    expect(await at.store.listEvents('nobody', 0, 4)).toEqual({ first: 1, last: 0, events: [] })
   })
 
   test('an event of an unknown user or with a used id is refused and takes no number', async () => {
@@ -88,16 +72,14 @@ describeOnBothEngines('events', (create) => {
     await commit(claimNonce(1))
     expect(await commit(pushEvent(1), claimNonce(1))).toBe('refused')
     expect(await commit(insertSession(2), pushEvent(2))).toBe('committed')
-    expect(await here.findSession(bytes(16, 2))).toBeDefined()
+    expect(await at.store.findSession(bytes(16, 2))).toBeDefined()
     expect(await numbers()).toEqual([1])
   })
 
   test('numbers have no gap when two connections append, fail and are refused at the same time', async () => {
     await commit(claimNonce(7))
     const results = await Promise.all(
-      MANY.map((i) =>
-        (i % 2 === 0 ? here : there).commit([pushEvent(i), ...(i % 5 === 0 ? [claimNonce(7)] : [])]),
-      ),
+      MANY.map((i) => at.either(i).commit([pushEvent(i), ...(i % 5 === 0 ? [claimNonce(7)] : [])])),
     )
     expect(results.map(({ kind }) => kind)).toEqual(MANY.map((i) => (i % 5 === 0 ? 'refused' : 'committed')))
     expect(await numbers()).toEqual(upTo(80))
@@ -105,14 +87,14 @@ describeOnBothEngines('events', (create) => {
 
   test('of many simultaneous events with one id exactly one commits', async () => {
     const results = await Promise.all(
-      MANY.map((i) => (i % 2 === 0 ? here : there).commit([pushEvent(7, { payloadWrapped: bytes(50, i) })])),
+      MANY.map((i) => at.either(i).commit([pushEvent(7, { payloadWrapped: bytes(50, i) })])),
     )
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
     expect(await numbers()).toEqual([1])
   })
 
   test('numbers have no gap, for writers or readers, when several processes append at the same time', async () => {
-    const children = await Promise.all([1, 2, 3].map(() => startChild('push', database.location)))
+    const children = await Promise.all([1, 2, 3].map(() => startChild('push', at.database.location)))
     for (const child of children) child.go()
     const gaps: number[][] = []
     let isOver = false
@@ -135,16 +117,16 @@ describeOnBothEngines('events', (create) => {
   test('pruning deletes from the oldest event up to the newest expired one', async () => {
     const ends = [NOW + 5, NOW + 90, NOW + 7, NOW + 80, NOW + 100]
     await commit(...ends.map((expiresAt, i) => pushEvent(i, { expiresAt })))
-    expect(await here.prune(NOW + 5, 100)).toBe(0)
-    await here.prune(NOW + 10, 100)
-    expect(await here.listEvents('user-1', 0, 10)).toMatchObject({
+    expect(await at.store.prune(NOW + 5, 100)).toBe(0)
+    await at.store.prune(NOW + 10, 100)
+    expect(await at.store.listEvents('user-1', 0, 10)).toMatchObject({
       first: 4,
       last: 5,
       events: [{ sequence: 4 }, { sequence: 5 }],
     })
-    await here.prune(NOW + HOUR, 100)
-    expect(await here.listEvents('user-1', 0, 10)).toEqual({ first: 6, last: 5, events: [] })
-    expect(await database.sql('select * from events')).toEqual([])
+    await at.store.prune(NOW + HOUR, 100)
+    expect(await at.store.listEvents('user-1', 0, 10)).toEqual({ first: 6, last: 5, events: [] })
+    expect(await at.database.sql('select * from events')).toEqual([])
     await commit(pushEvent(1))
     expect(await numbers()).toEqual([6])
   })
@@ -156,12 +138,12 @@ describeOnBothEngines('events', (create) => {
     let isOver = false
     const pruned = (async () => {
       let total = 0
-      for (let step = -1; step !== 0; total += step) step = await there.prune(NOW + 2 * HOUR, 7)
+      for (let step = -1; step !== 0; total += step) step = await at.other.prune(NOW + 2 * HOUR, 7)
       isOver = true
       return total
     })()
     while (!isOver) {
-      const { first, events } = await here.listEvents('user-1', 0, 1000)
+      const { first, events } = await at.store.listEvents('user-1', 0, 1000)
       expect(events.map(({ sequence }) => sequence)).toEqual(upTo(200).slice(first - 1))
       await sleep(1)
     }
@@ -174,7 +156,7 @@ describeOnBothEngines('events', (create) => {
     await commit(putUser('user-2'), putUser('user-3'), putDevice('gone'), putDevice('device-2', 'user-2'))
     await commit(pushEvent(1), pushEvent(2), pushEvent(1, { user: 'user-2' }))
     const others = Array.from({ length: 1200 }, (_, i) => `other-${i}`)
-    expect(await here.listLastEvents([...others, 'user-2', 'user-3', 'user-1'])).toEqual(
+    expect(await at.store.listLastEvents([...others, 'user-2', 'user-3', 'user-1'])).toEqual(
       new Map([
         ['user-1', 2],
         ['user-2', 1],
@@ -188,16 +170,16 @@ describeOnBothEngines('events', (create) => {
     await commit(endSession(2), { kind: 'revoke-device', id: 'gone', user: 'user-1', now: NOW })
     const ids = [1, 2, 3, 4, 5].map((seed) => bytes(16, seed))
     const strangers = Array.from({ length: 1200 }, (_, i) => new Uint8Array(16).fill(i % 256))
-    expect(await here.listActiveSessions([...strangers, ...ids], NOW)).toEqual([bytes(16, 1)])
-    expect(await here.listLastEvents([])).toEqual(new Map())
-    expect(await here.listActiveSessions([], NOW)).toEqual([])
+    expect(await at.store.listActiveSessions([...strangers, ...ids], NOW)).toEqual([bytes(16, 1)])
+    expect(await at.store.listLastEvents([])).toEqual(new Map())
+    expect(await at.store.listActiveSessions([], NOW)).toEqual([])
   })
 
   test('listeners are notified of appended events and ended sessions, by both connections, until they stop', async () => {
     const heard: Change[] = []
     const heardThere: Change[] = []
-    const stop = here.watch((change) => heard.push(change))
-    const stopThere = there.watch((change) => heardThere.push(change))
+    const stop = at.store.watch((change) => heard.push(change))
+    const stopThere = at.other.watch((change) => heardThere.push(change))
     await sleep(300)
     heardThere.length = 0
     heard.length = 0
@@ -219,7 +201,7 @@ describeOnBothEngines('events', (create) => {
 
   test('a refused commit notifies no listener', async () => {
     const heard: Change[] = []
-    here.watch((change) => heard.push(change))
+    at.store.watch((change) => heard.push(change))
     await commit(pushEvent(1), endSession(99))
     expect(heard.filter(({ kind }) => kind !== 'any')).toEqual([])
   })

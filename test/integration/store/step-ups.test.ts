@@ -1,40 +1,18 @@
 /** Step-up challenges are consumed once and counters only rise, on both engines. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openStore } from '../../../service/store/open-store.ts'
-import type { Store, Write } from '../../../service/store/store.ts'
-import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import { expect, test } from 'vitest'
+import { describeOnBothEngines, openForEach } from './engines.ts'
 import { bytes, claimIdempotency, insertStepUp, NOW, raiseSoterCounter, useStepUp } from './records.ts'
 
 describeOnBothEngines('step-ups', (create) => {
-  let database: TestDatabase
-  let store: Store
-  let other: Store
-
-  beforeEach(async () => {
-    database = await create()
-    store = await openStore(database.location)
-    other = await openStore(database.location)
-  })
-
-  afterEach(async () => {
-    await Promise.all([store.close(), other.close()])
-    await database.remove()
-  })
-
-  async function expectCommitted(...writes: Write[]): Promise<void> {
-    expect(await store.commit(writes)).toEqual({ kind: 'committed' })
-  }
-
-  async function expectRefused(write: Write): Promise<void> {
-    expect(await store.commit([write])).toEqual({ kind: 'refused', write, index: 0 })
-  }
+  const at = openForEach(create, 2)
+  const { expectCommitted, expectRefused } = at
 
   test('a challenge is inserted once and is read back byte for byte by another connection', async () => {
     await expectCommitted(insertStepUp())
     await expectRefused(insertStepUp())
     const { kind: _, ...kept } = insertStepUp()
-    expect(await other.findStepUp(bytes(32, 1))).toEqual({ ...kept, usedAt: null })
-    expect(await other.findStepUp(bytes(32, 2))).toBeUndefined()
+    expect(await at.other.findStepUp(bytes(32, 1))).toEqual({ ...kept, usedAt: null })
+    expect(await at.other.findStepUp(bytes(32, 2))).toBeUndefined()
   })
 
   test('a challenge or a fingerprint of another length than 32 bytes is refused', async () => {
@@ -45,7 +23,7 @@ describeOnBothEngines('step-ups', (create) => {
   test('a challenge is consumed once', async () => {
     await expectCommitted(insertStepUp(), useStepUp())
     await expectRefused(useStepUp())
-    expect(await store.findStepUp(bytes(32, 1))).toMatchObject({ usedAt: NOW + 1 })
+    expect(await at.store.findStepUp(bytes(32, 1))).toMatchObject({ usedAt: NOW + 1 })
   })
 
   test('a challenge is not consumed by another user, another device, for another request, or when it is unknown', async () => {
@@ -78,17 +56,15 @@ describeOnBothEngines('step-ups', (create) => {
   test('a challenge whose counter does not rise is not consumed', async () => {
     await expectCommitted(insertStepUp(), raiseSoterCounter(3))
     const writes = [useStepUp(), raiseSoterCounter(3)]
-    expect(await store.commit(writes)).toMatchObject({ kind: 'refused', index: 1 })
-    expect(await store.findStepUp(bytes(32, 1))).toMatchObject({ usedAt: null })
+    expect(await at.store.commit(writes)).toMatchObject({ kind: 'refused', index: 1 })
+    expect(await at.store.findStepUp(bytes(32, 1))).toMatchObject({ usedAt: null })
     await expectCommitted(useStepUp(), raiseSoterCounter(4))
   })
 
   test('of 50 simultaneous uses of one challenge over two connections exactly one commits', async () => {
     await expectCommitted(insertStepUp())
     const results = await Promise.all(
-      Array.from({ length: 50 }, (_, i) =>
-        (i % 2 === 0 ? store : other).commit([useStepUp(), raiseSoterCounter(i)]),
-      ),
+      Array.from({ length: 50 }, (_, i) => at.either(i).commit([useStepUp(), raiseSoterCounter(i)])),
     )
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
   })
@@ -96,27 +72,25 @@ describeOnBothEngines('step-ups', (create) => {
   test('of 50 simultaneous results with one counter over two connections exactly one commits', async () => {
     await expectCommitted(...Array.from({ length: 50 }, (_, i) => insertStepUp(i + 1)))
     const results = await Promise.all(
-      Array.from({ length: 50 }, (_, i) =>
-        (i % 2 === 0 ? store : other).commit([useStepUp(i + 1), raiseSoterCounter(1)]),
-      ),
+      Array.from({ length: 50 }, (_, i) => at.either(i).commit([useStepUp(i + 1), raiseSoterCounter(1)])),
     )
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
   })
 
   test('a challenge is inserted together with the release of its key, or not at all', async () => {
     const release = { kind: 'release-idempotency', user: 'user-1', key: 'key', startedAt: NOW } as const
-    expect(await store.commit([insertStepUp(), release])).toMatchObject({ kind: 'refused', index: 1 })
-    expect(await store.findStepUp(bytes(32, 1))).toBeUndefined()
+    expect(await at.store.commit([insertStepUp(), release])).toMatchObject({ kind: 'refused', index: 1 })
+    expect(await at.store.findStepUp(bytes(32, 1))).toBeUndefined()
     await expectCommitted(claimIdempotency('key'), insertStepUp(), release, claimIdempotency('key'))
   })
 
   test('challenges are pruned after their expiry, consumed or not; counters never are', async () => {
     await expectCommitted(insertStepUp(1, NOW + 1), insertStepUp(2, NOW + 1), insertStepUp(3, NOW + 2))
     await expectCommitted(useStepUp(2, NOW), raiseSoterCounter(9))
-    expect(await store.prune(NOW + 1, 10)).toBe(0)
-    expect(await store.prune(NOW + 2, 10)).toBe(2)
-    expect(await store.findStepUp(bytes(32, 3))).toBeDefined()
-    await store.prune(NOW + 900 * 86_400, 10)
+    expect(await at.store.prune(NOW + 1, 10)).toBe(0)
+    expect(await at.store.prune(NOW + 2, 10)).toBe(2)
+    expect(await at.store.findStepUp(bytes(32, 3))).toBeDefined()
+    await at.store.prune(NOW + 900 * 86_400, 10)
     await expectRefused(raiseSoterCounter(9))
   })
 })

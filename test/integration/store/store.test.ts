@@ -1,7 +1,6 @@
 /** The contract of single writes and reads, on both engines. */
 import { expect, test } from 'vitest'
-import { describeOnBothEngines } from './engines.ts'
-import { openForEach } from './open-for-each.ts'
+import { describeOnBothEngines, openForEach } from './engines.ts'
 import {
   bytes,
   claimIdempotency,

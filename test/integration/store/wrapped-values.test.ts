@@ -1,12 +1,10 @@
 /** Values under an old master key are listed and replaced, on both engines; takeovers; activation of service keys. */
 import { getTableColumns, getTableName } from 'drizzle-orm'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openStore } from '../../../service/store/open-store.ts'
+import { expect, test } from 'vitest'
 import * as schema from '../../../service/store/sqlite/schema.ts'
-import type { Store, Write } from '../../../service/store/store.ts'
 import type { RowKey } from '../../../service/store/wrapped-values.ts'
 import { wrappedColumns } from '../../../service/store/wrapped-values.ts'
-import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import { describeOnBothEngines, openForEach } from './engines.ts'
 import {
   bytes,
   claimIdempotency,
@@ -31,22 +29,8 @@ test('every column named *_wrapped is rewrapped under a new master key', () => {
 })
 
 describeOnBothEngines('wrapped values', (create) => {
-  let database: TestDatabase
-  let store: Store
-
-  beforeEach(async () => {
-    database = await create()
-    store = await openStore(database.location)
-  })
-
-  afterEach(async () => {
-    await store.close()
-    await database.remove()
-  })
-
-  async function commit(...writes: Write[]): Promise<string> {
-    return (await store.commit(writes)).kind
-  }
+  const at = openForEach(create)
+  const { commit } = at
 
   async function answer(key: string, responseWrapped: Uint8Array): Promise<void> {
     const settle = {
@@ -63,7 +47,12 @@ describeOnBothEngines('wrapped values', (create) => {
   async function list(limit: number): Promise<RowKey[]> {
     const rows: RowKey[] = []
     for (;;) {
-      const batch = await store.listWrapped('idempotency_keys.response_wrapped', prefix, rows.at(-1), limit)
+      const batch = await at.store.listWrapped(
+        'idempotency_keys.response_wrapped',
+        prefix,
+        rows.at(-1),
+        limit,
+      )
       rows.push(...batch.map(({ row }) => row))
       if (batch.length < limit) return rows
     }
@@ -74,17 +63,17 @@ describeOnBothEngines('wrapped values', (create) => {
     await answer('d', under(prefix, 1))
     await commit(claimIdempotency('open'))
     expect(await list(2)).toEqual(['a', 'b', 'c', 'e'].map((key) => ['user-1', key]))
-    expect(await store.countWrapped('idempotency_keys.response_wrapped', prefix)).toBe(4)
-    expect(await store.countWrapped('idempotency_keys.response_wrapped', oldPrefix)).toBe(1)
+    expect(await at.store.countWrapped('idempotency_keys.response_wrapped', prefix)).toBe(4)
+    expect(await at.store.countWrapped('idempotency_keys.response_wrapped', oldPrefix)).toBe(1)
   })
 
   test('a value of every column is replaced, and refused when it has changed', async () => {
-    await login(store)
+    await login(at.store)
     await commit(insertServiceKey(), insertSubjectKey())
     await answer('one', under(oldPrefix, 1))
     await commit(pushEvent(1, { payloadWrapped: under(oldPrefix, 2) }))
     for (const column of wrappedColumns) {
-      const [value, ...more] = await store.listWrapped(column, prefix, undefined, 10)
+      const [value, ...more] = await at.store.listWrapped(column, prefix, undefined, 10)
       if (value === undefined) throw new Error(`nothing in ${column}`)
       expect(more).toEqual([])
       const swap = {
@@ -97,10 +86,10 @@ describeOnBothEngines('wrapped values', (create) => {
       expect(await commit({ ...swap, from: bytes(40, 99) })).toBe('refused')
       expect(await commit(swap)).toBe('committed')
       expect(await commit(swap)).toBe('refused')
-      expect(await store.countWrapped(column, prefix)).toBe(0)
+      expect(await at.store.countWrapped(column, prefix)).toBe(0)
     }
-    expect((await store.findSession(bytes(16, 1)))?.s2cWrapped).toEqual(under(prefix, 9))
-    expect((await store.findUser('user-1'))?.openidWrapped).toEqual(under(prefix, 9))
+    expect((await at.store.findSession(bytes(16, 1)))?.s2cWrapped).toEqual(under(prefix, 9))
+    expect((await at.store.findUser('user-1'))?.openidWrapped).toEqual(under(prefix, 9))
   })
 
   test('of many simultaneous takeovers of an old open claim exactly one commits', async () => {
@@ -116,7 +105,7 @@ describeOnBothEngines('wrapped values', (create) => {
     expect(await commit({ ...takeOver, user: 'user-2' })).toBe('refused')
     const results = await Promise.all(Array.from({ length: 8 }, () => commit(takeOver)))
     expect(results.filter((result) => result === 'committed')).toHaveLength(1)
-    expect((await store.findIdempotency('user-1', 'key'))?.startedAt).toBe(NOW + 61)
+    expect((await at.store.findIdempotency('user-1', 'key'))?.startedAt).toBe(NOW + 61)
     const own = { user: 'user-1', key: 'key', startedAt: NOW + 61 } as const
     const settle = { kind: 'complete-idempotency', responseWrapped: null, now: NOW + 62 } as const
     // The first one was only slow. The key is not its own any more: not to settle, and not to free for another request.
@@ -137,7 +126,7 @@ describeOnBothEngines('wrapped values', (create) => {
     expect(await commit({ ...cut, kid: 'c' })).toBe('refused')
     expect(await commit(cut)).toBe('committed')
     expect(await commit(cut)).toBe('refused')
-    const ends = (await store.listServiceKeys()).map(({ kid, notBefore, notAfter }) => [
+    const ends = (await at.store.listServiceKeys()).map(({ kid, notBefore, notAfter }) => [
       kid,
       notBefore,
       notAfter,

@@ -1,9 +1,8 @@
-/** The commands of auditors as processes, the way people run them: what they print, and how they end. */
+/** Output and exit statuses of the commands for auditors. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { UsageError } from '../../../service/cli/command.ts'
 import { auditor } from '../../../service/cli/commands/auditor.ts'
-import { runCommand } from '../../support/command.ts'
-import { runMiniseal } from '../../support/service-process.ts'
+import { runCommand, runInProcess } from '../../support/command.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
 import { requests, startLog } from '../../support/written-log.ts'
 import { createSqlite } from '../store/engines.ts'
@@ -18,9 +17,9 @@ beforeAll(async () => {
 
 afterAll(() => log.close())
 
-const miniseal = (...args: readonly string[]) => runMiniseal(args, log.environment).finished
+const miniseal = (...args: readonly string[]) => runInProcess(args, log.environment)
 
-it('lists what belongs together, helps with each, and knows no other', { timeout: 120_000 }, async () => {
+it('miniseal audit lists its commands, describes each one and refuses an unknown one', async () => {
   const [group, help, unknown] = await Promise.all([
     miniseal('audit'),
     miniseal('audit', 'verify', '--help'),
@@ -33,14 +32,12 @@ it('lists what belongs together, helps with each, and knows no other', { timeout
   expect(unknown).toMatchObject({ code: 2, out: '' })
 })
 
-it('ends with 0 when all is well, 2 for a wrong call, 3 without a database, 1 for findings', {
-  timeout: 120_000,
-}, async () => {
+it('miniseal audit verify exits with 0 without findings, 1 with findings, 2 for a usage error and 3 without a database', async () => {
   const elsewhere = { ...log.environment, MINISEAL_DATABASE: 'sqlite:/nowhere/at/all.db' }
   const [good, wrong, absent] = await Promise.all([
     miniseal('audit', 'verify'),
     miniseal('audit', 'verify', '--since', 'yesterday'),
-    runMiniseal(['audit', 'verify'], elsewhere).finished,
+    runInProcess(['audit', 'verify'], elsewhere),
   ])
   expect(good).toMatchObject({
     code: 0,
@@ -56,7 +53,7 @@ it('ends with 0 when all is well, 2 for a wrong call, 3 without a database, 1 fo
   })
 })
 
-it('makes an auditor whose token is printed once, and revokes it', async () => {
+it('miniseal auditor adds an auditor, prints the token once, and revokes it', async () => {
   const run = (...args: readonly string[]) => runCommand(auditor, args, log.environment)
   const added = await run('add', 'wei', '--role', 'discloser', '--days', '7', '--json')
   expect(JSON.parse(added.out)).toEqual({
