@@ -29,7 +29,7 @@ export interface ReadLeaf {
 }
 
 /** Compares the sealed details of an entry with its leaf. */
-export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
+type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
 
 const maxLeafLength = 2_048
 
