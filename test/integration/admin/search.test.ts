@@ -1,7 +1,12 @@
 /** Filters in words, and what they find, on both engines. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FilterInput } from '../../../service/admin/api/search.ts'
-import { createAuditSearch, FilterError, findCursor, parseFilter } from '../../../service/admin/api/search.ts'
+import {
+  createAuditSearch,
+  FilterError,
+  parseCursor,
+  parseFilter,
+} from '../../../service/admin/api/search.ts'
 import { leafIdText } from '../../../service/tlog/entry.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
 import { entryTime, requests, startLog } from '../../support/written-log.ts'
@@ -71,12 +76,9 @@ describe('filters', () => {
       expect(() => parseFilter(words)).toThrow(FilterError)
       expect(() => parseFilter(words)).toThrow(expect.objectContaining({ field }))
     }
-    expect([findCursor('12'), findCursor('012'), findCursor('-1'), findCursor('9'.repeat(16))]).toEqual([
-      12,
-      undefined,
-      undefined,
-      undefined,
-    ])
+    expect(parseCursor('before', '12')).toBe(12)
+    for (const text of ['', '012', '-1', 'x', '9'.repeat(16)])
+      expect(() => parseCursor('before', text)).toThrow(expect.objectContaining({ field: 'before' }))
   })
 })
 
