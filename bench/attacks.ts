@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- attacks [--only NAME,…] [--seconds N] [--entries N]`: a real service under each kind of load, and what
- * becomes of somebody else's payment and login. Ends with 1 when a figure is over its bound.
+ * `npm run bench -- attacks [--only NAME,…] [--seconds N] [--entries N]`: latency of another user's payments and logins
+ * while a service is attacked. The exit code is 1 when a figure exceeds its bound.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -11,7 +11,7 @@ import type { Order } from './attacks/attacker.ts'
 import { type AttackedService, type ServiceOptions, startAttacked } from './attacks/service.ts'
 import { comeFrom, type Figures, type Measured, measure } from './attacks/victims.ts'
 
-/** Milliseconds of the slowest hundredth, and bytes. */
+/** The 99th percentile in milliseconds, and bytes. */
 const bounds = { p99: 1_000, growth: 150 * 1_048_576 }
 
 interface Load {
@@ -23,7 +23,7 @@ interface Load {
   readonly hasEntries?: boolean
   /** Whether a response to the payment is acceptable; by default only a success. */
   readonly isGood?: (status: number, code: unknown) => boolean
-  /** False where no service could log anybody in: reported, not judged. */
+  /** False where no service could log a user in: reported without a verdict. */
   readonly isLoginJudged?: boolean
   readonly begin?: (attacked: AttackedService) => Promise<void> | void
 }
@@ -56,11 +56,11 @@ const loads: readonly Load[] = [
     begin: (attacked) => attacked.limitFiles(4_096),
   },
   {
-    title: 'lines into a pipe that nobody reads',
+    title: 'log lines into a pipe without a reader',
     attack: 'lines',
     options: { sink: 'unread', environment: chatty },
   },
-  { title: 'lines into /dev/full', attack: 'lines', options: { sink: 'full', environment: chatty } },
+  { title: 'log lines into /dev/full', attack: 'lines', options: { sink: 'full', environment: chatty } },
 ]
 
 const { values } = parseArgs({
@@ -87,12 +87,12 @@ for (const load of loads.filter(({ title }) => names.some((name) => title.includ
   const verdict = figures === undefined ? 'over' : verdictOf(load, figures)
   isOver ||= verdict !== 'ok'
   const row =
-    figures === undefined ? `| ${load.title} | ended | | | ${verdict} |` : rowOf(load, figures, verdict)
+    figures === undefined ? `| ${load.title} | failed | | | ${verdict} |` : rowOf(load, figures, verdict)
   rows.push(row)
   progress(row)
 }
 process.stdout.write(
-  `\nbounds: p99 at most ${bounds.p99} ms, growth below ${bounds.growth / 1_048_576} MiB, nothing failed\n\n` +
+  `\nbounds: p99 ≤ ${bounds.p99} ms, growth < ${bounds.growth / 1_048_576} MiB, no failures\n\n` +
     `| load | payment: p50 / p99 / max ms, count, failed | login: p50 / p99 / max ms, count, failed | growth, MiB | |\n` +
     `| --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`,
 )
@@ -166,7 +166,7 @@ function rowOf(
   verdict: string,
 ): string {
   const mib = (growth / 1_048_576).toFixed(0)
-  return `| ${title} | ${textOf(payment)} | ${textOf(login)}${isLoginJudged ? '' : ' (not judged)'} | ${mib} | ${verdict} |`
+  return `| ${title} | ${textOf(payment)} | ${textOf(login)}${isLoginJudged ? '' : ' (no verdict)'} | ${mib} | ${verdict} |`
 }
 
 function textOf({ p50, p99, max, count, failed }: Measured): string {

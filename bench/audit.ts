@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- audit [ENTRIES]`: a log of a million entries, written by the real sequencer: how long it takes to
- * write, to check as a whole and in part, to prove one entry, and how much room it takes.
+ * `npm run bench -- audit [ENTRIES]`: a log of a million entries from the real sequencer: times to write it, to check all
+ * or a part of it, and to prove one entry, and its size.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
@@ -27,10 +27,10 @@ const log = await startLog(async () => ({
 }))
 
 const results: Record<string, string | number> = { entries }
-results['write, entries a second'] = Math.round(entries / (await seconds(() => write(log))))
+results['write, entries per second'] = Math.round(entries / (await seconds(() => write(log))))
 const full = checkInChild(['--full'])
 results['full check, seconds'] = round(full.seconds)
-results['full check, seconds of the processor'] = round(full.cpu)
+results['full check, CPU seconds'] = round(full.cpu)
 results['full check, MiB'] = Math.round(full.megabytes)
 const { MINISEAL_MASTER_KEY: _, ...withoutKey } = log.environment
 const sealed = checkInChild(['--full'], withoutKey)
@@ -40,13 +40,13 @@ await log.sign()
 results['check of 1,000 more, seconds'] = round(checkInChild(['--since', 'last']).seconds)
 const proofs = await measureProofs()
 results['inclusion proof, ms (median)'] = proofs.median
-results['inclusion proof, ms (99 %)'] = proofs.slow
+results['inclusion proof, ms (p99)'] = proofs.slow
 const searches = await measureSearches()
 for (const [name, milliseconds] of Object.entries(searches)) results[`search by ${name}, ms`] = milliseconds
 const pages = await measurePages()
 for (const [name, milliseconds] of Object.entries(pages)) results[`page: ${name}, ms (median)`] = milliseconds
 await log.close()
-results['bytes an entry'] = Math.round(statSync(path).size / entries)
+results['bytes per entry'] = Math.round(statSync(path).size / entries)
 rmSync(folder, { recursive: true })
 
 for (const [name, value] of Object.entries(results))
@@ -101,7 +101,7 @@ async function measureSearches(): Promise<Readonly<Record<string, number>>> {
   return times
 }
 
-/** What the auditors' pages ask for, without HTTP: found, opened, proved. */
+/** The queries of the auditors' pages, without HTTP. */
 async function measurePages(): Promise<Readonly<Record<string, number>>> {
   const search = createAuditSearch(log.store, log.blindIndexOf)
   const reader = createLogReader(log.store)

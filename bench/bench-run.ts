@@ -1,4 +1,4 @@
-/** What every section uses: a folder, a load generator and progress output. */
+/** The folder, load generator and progress output of every section. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,16 +10,16 @@ import type { SandboxCalls } from './programs/sandbox.ts'
 export interface BenchRun {
   readonly options: BenchOptions
   readonly load: LoadSource
-  /** Of WeChat's API: where it listens. */
+  /** The URL of WeChat's API. */
   readonly sandbox: string
-  /** A folder that does not exist yet and goes away with the run. */
+  /** A path for a new folder, which is deleted with the run. */
   folder(name: string): string
-  /** Takes effect when the run ends, however it ends; the last one first. */
+  /** Called when the run ends, also with an error; the last one first. */
   afterwards(end: () => Promise<void>): void
   say(text: string): void
 }
 
-/** Runs `work`; ends what it started, whatever happens. @throws Error also when a signal ends it. */
+/** Runs `work` and always stops what it started. @throws Error also when a signal ends it. */
 export async function withRun<T>(
   options: BenchOptions,
   say: (text: string) => void,

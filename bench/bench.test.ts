@@ -1,4 +1,4 @@
-/** The benchmark as a whole, in small; and that the peers it compares with really refuse what they claim to. */
+/** A short run of the whole benchmark, and the protections that its peers claim. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -42,60 +42,57 @@ async function bench(
   return { code, out, err }
 }
 
-describe('npm run bench', () => {
-  it('measures every section, writes its results, and reports for each target whether it is reached', async () => {
-    const json = join(folder, 'figures.json')
-    const brief = ['--seconds', '0.1', '--rounds', '1', '--connections', '1,4']
-    const few = ['--sizes', '300,600', '--sockets', '4', '--sessions', '4']
-    const { code, out, err } = await bench(['--quick', ...brief, ...few, '--json', json])
-    expect(err).not.toContain('Error')
-    expect(code).toBe(0)
-    const results = JSON.parse(readFileSync(json, 'utf8')) as Complete
-    expect(Object.keys(results)).toEqual(
-      expect.arrayContaining(['floor', 'ours', 'compared', 'growth', 'wire']),
-    )
-    const rates = [
-      ...results.floor.cryptography,
-      ...results.floor.http,
-      ...results.floor.commits,
-      ...results.compared.rows,
-      ...results.ours.rows,
-      ...results.growth.rows,
-    ].map(({ perSecond }) => perSecond)
-    expect(rates.length).toBeGreaterThan(20)
-    expect(rates.every((rate) => rate > 0)).toBe(true)
-    expect(results.compared.rows.map(({ name }) => name)).toEqual(['floor', 'miniseal', ...peerSchemes])
-    expect(results.wire.every(({ request, answer, content }) => request > content && answer > content)).toBe(
-      true,
-    )
-    // The floor works on as many bytes as a real frame has, less its head and tag.
-    const { opened } = results.compared.floorSizes
-    const frame = new Uint8Array(Number(opened) + 58)
-    const asSent = requestBytes('POST', '/seal', { 'content-type': 'application/vnd.miniseal' }, frame)
-    expect(results.wire[0]).toMatchObject({ name: 'miniseal', content: 200, request: asSent.length })
-    expect(results.growth.diskBytes).toBeGreaterThan(1_000)
-    expect(results.growth.memory.sockets).toBe(4)
-    expect(results.halfLoad.spread).toBeGreaterThanOrEqual(1)
-    const verdicts = out.split('\n').filter((line) => / (not )?reached /.test(line))
-    expect(verdicts).toHaveLength(7)
-    expect(out).toContain('Warning: TEST_POSTGRES_URL is not set')
-    // Far less on a machine that has nothing else to do.
-  }, 600_000)
+it('npm run bench measures every section, writes its results, and reports for each target whether it is reached', async () => {
+  const json = join(folder, 'figures.json')
+  const brief = ['--seconds', '0.1', '--rounds', '1', '--connections', '1,4']
+  const few = ['--sizes', '300,600', '--sockets', '4', '--sessions', '4']
+  const { code, out, err } = await bench(['--quick', ...brief, ...few, '--json', json])
+  expect(err).not.toContain('Error')
+  expect(code).toBe(0)
+  const results = JSON.parse(readFileSync(json, 'utf8')) as Complete
+  expect(Object.keys(results)).toEqual(
+    expect.arrayContaining(['floor', 'ours', 'compared', 'growth', 'wire']),
+  )
+  const rates = [
+    ...results.floor.cryptography,
+    ...results.floor.http,
+    ...results.floor.commits,
+    ...results.compared.rows,
+    ...results.ours.rows,
+    ...results.growth.rows,
+  ].map(({ perSecond }) => perSecond)
+  expect(rates.length).toBeGreaterThan(20)
+  expect(rates.every((rate) => rate > 0)).toBe(true)
+  expect(results.compared.rows.map(({ name }) => name)).toEqual(['floor', 'miniseal', ...peerSchemes])
+  expect(results.wire.every(({ request, answer, content }) => request > content && answer > content)).toBe(
+    true,
+  )
+  // The floor works on as many bytes as a real frame has, less its head and tag.
+  const { opened } = results.compared.floorSizes
+  const frame = new Uint8Array(Number(opened) + 58)
+  const asSent = requestBytes('POST', '/seal', { 'content-type': 'application/vnd.miniseal' }, frame)
+  expect(results.wire[0]).toMatchObject({ name: 'miniseal', content: 200, request: asSent.length })
+  expect(results.growth.diskBytes).toBeGreaterThan(1_000)
+  expect(results.growth.memory.sockets).toBe(4)
+  expect(results.halfLoad.spread).toBeGreaterThanOrEqual(1)
+  const verdicts = out.split('\n').filter((line) => / (not )?reached /.test(line))
+  expect(verdicts).toHaveLength(7)
+  expect(out).toContain('Warning: TEST_POSTGRES_URL is not set')
+}, 600_000)
 
-  it('explains itself', async () => {
-    const { code, out } = await bench(['--help'])
-    expect(code).toBe(0)
-    for (const name of sectionNames) expect(out).toContain(name)
-  })
-
-  it('names what is wrong with a call', async () => {
-    const { code, err } = await bench(['--only', 'ours,theirs'])
-    expect(code).toBe(2)
-    expect(err).toContain('there is no section "theirs"')
-  })
+it('npm run bench lists its sections with --help', async () => {
+  const { code, out } = await bench(['--help'])
+  expect(code).toBe(0)
+  for (const name of sectionNames) expect(out).toContain(name)
 })
 
-describe.each(peerSchemes)('the peer %s', (scheme: PeerScheme) => {
+it('npm run bench names an invalid option value', async () => {
+  const { code, err } = await bench(['--only', 'ours,theirs'])
+  expect(code).toBe(2)
+  expect(err).toContain('there is no section "theirs"')
+})
+
+describe.each(peerSchemes)('%s', (scheme: PeerScheme) => {
   let program: Program<PeerCalls>
   let target: Target
   let client: SchemeClient
@@ -118,18 +115,18 @@ describe.each(peerSchemes)('the peer %s', (scheme: PeerScheme) => {
 
   const prepare = async (content = 200) => {
     const [request] = await client.prepare('post', 1, content)
-    if (request === undefined) throw new Error('nothing was prepared')
+    if (request === undefined) throw new Error('no request was prepared')
     return request
   }
 
-  it('accepts valid requests, and its client verifies the response', async () => {
+  it('the peer accepts valid requests, and its client verifies the response', async () => {
     const request = await prepare()
     const answer = await connection.send(request.bytes)
     expect(answer.status).toBe(200)
     await request.check(answer)
   })
 
-  it('refuses a nonce that was used before', async () => {
+  it('the peer refuses a nonce for the second time', async () => {
     const request = await prepare()
     expect((await connection.send(request.bytes)).status).toBe(200)
     const again = await connection.send(request.bytes)
@@ -138,14 +135,14 @@ describe.each(peerSchemes)('the peer %s', (scheme: PeerScheme) => {
 
   if (scheme === 'plain') return
 
-  it('refuses a body with one byte changed', async () => {
+  it('the peer refuses a body with one byte changed', async () => {
     const { bytes } = await prepare()
     const changed = Buffer.from(bytes)
     flip(changed, changed.length - 40)
     expect((await connection.send(changed)).status).toBeOneOf([400, 401])
   })
 
-  it('refuses a signature with one byte changed', async () => {
+  it('the peer refuses a signature with one byte changed', async () => {
     const { bytes } = await prepare()
     const changed = Buffer.from(bytes)
     const names = { 'http-signatures': 'Signature: ', 'wechat-pay': 'signature="' } as const
@@ -156,12 +153,12 @@ describe.each(peerSchemes)('the peer %s', (scheme: PeerScheme) => {
     expect((await connection.send(changed)).status).toBe(401)
   })
 
-  it('refuses what has expired', async () => {
+  it('the peer refuses an expired request', async () => {
     const { bytes } = await (client as PeerClient).expired()
     expect((await connection.send(bytes)).status).toBe(401)
   })
 
-  it('makes a client refuse an answer with one byte changed', async () => {
+  it('the client of the peer refuses a response with one byte changed', async () => {
     const request = await prepare()
     const answer = await connection.send(request.bytes)
     const body = Buffer.from(answer.body)
@@ -170,7 +167,7 @@ describe.each(peerSchemes)('the peer %s', (scheme: PeerScheme) => {
   })
 })
 
-/** Another letter, so that what is changed can still be read. */
+/** Replaces a letter, so that the text remains well-formed. */
 function flip(bytes: Buffer, at: number): void {
   bytes[at] = bytes[at] === 65 ? 66 : 65
 }

@@ -1,8 +1,8 @@
 /**
- * What the client costs a phone: `npm run bench -- client` signs and seals a request of 1 KB and opens and verifies its
- * answer, in JavaScriptCore without a JIT as iOS runs mini programs, with noble and with tweetnacl side by side.
+ * The client's cost on a phone: `npm run bench -- client` signs and seals a request of 1 KB and opens and verifies its
+ * response, in JavaScriptCore without a JIT as iOS runs mini programs, with noble and with tweetnacl.
  *
- * Fails when noble misses the targets. The fastest round counts: the median is also that of what else the machine does.
+ * Fails when noble misses the targets. The fastest round counts: other work on the machine changes the median.
  */
 import { randomBytes } from 'node:crypto'
 import { bundleClient } from '../miniprogram/build/bundle.ts'
@@ -26,7 +26,7 @@ interface Timing {
   readonly incoming: Spread
 }
 
-/** Times one implementation. @param rounds after two that do not count */
+/** Times one implementation. @param rounds after two for warm-up */
 async function timeClient(withoutBigInt: boolean, rounds: number): Promise<Timing> {
   const { code } = await bundleClient('bench/exchange.ts')
   const page = `async (exchange, { seed, rounds }) => {
@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   )
   for (const [name, title] of [
     ['outgoing', 'sign and seal a request'],
-    ['incoming', 'open and verify its answer'],
+    ['incoming', 'open and verify its response'],
   ] as const) {
     const ratio = (tweetnacl[name].fastest / noble[name].fastest).toFixed(1)
     const row = `${title.padEnd(28)}${shown(noble[name])}${shown(tweetnacl[name])}${ratio.padStart(8)}`

@@ -1,6 +1,6 @@
 /**
- * Commits a second on PostgreSQL, of what a sealed POST writes: `npm run bench -- commits [--processes N] [--committers N]
- * [--seconds N] [--pool N]`. TEST_POSTGRES_URL names the server.
+ * Commits per second on PostgreSQL, of the writes of an encrypted POST: `npm run bench -- commits [--processes N]
+ * [--committers N] [--seconds N] [--pool N]`. TEST_POSTGRES_URL names the server.
  *
  * Each committer claims (nonce, session, Idempotency-Key, the person's key, intent), then settles (answer, key, intent,
  * leaf), and again. While they do, it looks at what the server's processes wait for.
@@ -40,7 +40,7 @@ interface Done {
   readonly transactions: number
   /** Milliseconds, sorted. */
   readonly times: readonly number[]
-  /** Milliseconds of the processor a commit. */
+  /** CPU milliseconds per commit. */
   readonly cpu: number
 }
 
@@ -115,14 +115,14 @@ async function prepare(url: string, seeds: number): Promise<void> {
   const store = await openPostgresStore(url)
   await login(store)
   for (let seed = 0; seed < seeds; seed++) {
-    // Session 1 is there already.
+    // Session 1 exists.
     if (seed !== 1) await store.commit([insertSession(seed)])
     await store.commit([insertSubjectKey(seed)])
   }
   await store.close()
 }
 
-/** What the server's processes wait for, by how often it was seen. */
+/** The wait events of the server's processes, with their counts. */
 async function watchWaits(url: string, seconds: number): Promise<ReadonlyMap<string, number>> {
   const client = new Client({ connectionString: url })
   await client.connect()
@@ -169,8 +169,8 @@ async function lead(): Promise<void> {
   console.log(
     `${processes} processes, ${committers} committers and ${pool} connections each, load ${loadavg()[0]?.toFixed(1)}: ` +
       `${Math.round(sum((one) => one.commits) / seconds)} commits/s, ` +
-      `${(sum((one) => one.commits) / sum((one) => one.transactions)).toFixed(1)} a transaction, ` +
-      `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${(sum((one) => one.cpu) / processes).toFixed(3)} ms of the processor each`,
+      `${(sum((one) => one.commits) / sum((one) => one.transactions)).toFixed(1)} per transaction, ` +
+      `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${(sum((one) => one.cpu) / processes).toFixed(3)} CPU ms per commit`,
   )
   console.log(
     [...waits]

@@ -27,9 +27,9 @@ export interface DeploymentOptions {
 
 export interface Deployment {
   readonly target: Target
-  /** Of all service processes together, seconds of the processor. */
+  /** CPU seconds of all service processes together. */
   cpu(): Promise<number>
-  /** Of all service processes together, bytes. */
+  /** Bytes of all service processes together. */
   rss(): Promise<number>
   /** The database as in `MINISEAL_DATABASE`. */
   readonly location: string

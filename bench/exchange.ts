@@ -1,4 +1,4 @@
-/** One request and its answer, without a network: what is timed. Runs in the engine, so it is ES2018 and nothing more. */
+/** The timed exchange of a request and its response, without a network. Runs in the engine, so it is ES2018. */
 import type { RequestMessage } from '../crypto/frames/binary-http.ts'
 import { encodeRequest, encodeResponse, parseResponse } from '../crypto/frames/binary-http.ts'
 import { parseFrame } from '../crypto/frames/frame.ts'

@@ -1,4 +1,4 @@
-/** A load generator and what it is asked to do: rounds, their medians, and the processor's time that a service took. */
+/** The rounds of a load generator, their medians, and the CPU time of the service. */
 import type { Shape, Target } from './clients/client.ts'
 import type { Scheme } from './clients/schemes.ts'
 import { Program } from './program.ts'
@@ -9,12 +9,12 @@ export interface Subject {
   readonly name: string
   readonly scheme: Scheme
   readonly target: Target
-  /** Seconds of the processor of all its processes. */
+  /** CPU seconds of all its processes. */
   cpu(): Promise<number>
 }
 
 export interface RoundFigures extends RunFigures {
-  /** Requests for each second of the service's processor time, all its threads. */
+  /** Requests per CPU second of the service, all its threads. */
   readonly perCpuSecond: number
 }
 
@@ -25,19 +25,19 @@ export interface Round {
   /** Bytes of a POST's JSON. */
   readonly content: number
   readonly seconds: number
-  /** Requests a second of an open loop; absent: a closed loop. */
+  /** Requests per second of an open loop; absent: a closed loop. */
   readonly rate?: number
 }
 
-/** So many requests, and what a service runs has been compiled. */
+/** Requests after which V8 has compiled the code of a service. */
 const compiledAfter = 2_000
 
 export class LoadSource {
   readonly #generator: Program<GeneratorCalls>
-  /** What each kind of round reached, so that enough is prepared for the next one. */
+  /** The rate of each kind of round, to prepare enough requests for the next one. */
   readonly #reached = new Map<string, number>()
   readonly #warm = new Set<string>()
-  /** What was wrong with the measurement itself. */
+  /** Problems of the measurement itself. */
   readonly warnings = new Set<string>()
 
   private constructor(generator: Program<GeneratorCalls>) {
@@ -53,8 +53,7 @@ export class LoadSource {
   }
 
   /**
-   * One round. The first of a kind is preceded by a short warm-up that does not count and that shows how
-   * many requests a round takes.
+   * One round. Before the first of a kind, a short warm-up that does not count shows how many requests a round takes.
    */
   async round(round: Round): Promise<RoundFigures> {
     const { subject, shape, connections, seconds, rate } = round
@@ -67,12 +66,12 @@ export class LoadSource {
     return figures
   }
 
-  /** Opens so many sessions of new people, each with one request. */
+  /** Opens sessions of new users, each with one request. */
   async gather(target: Target, sessions: number): Promise<void> {
     await this.#generator.ask('gather', { target, sessions })
   }
 
-  /** @returns how many sockets are open, bound to the people who were gathered */
+  /** @returns how many sockets are open, bound to the users of `gather` */
   async openSockets(count: number): Promise<number> {
     await this.#generator.ask('openSockets', count)
     return await this.#generator.ask('countSockets')
@@ -86,7 +85,7 @@ export class LoadSource {
     await this.#generator.stop()
   }
 
-  /** Longer the first time that a subject sees this shape: its code is compiled as it runs. */
+  /** Longer for the first requests of a shape to a subject, while its code is compiled. */
   async #warmUp({ rate: _, ...round }: Round): Promise<number> {
     const { subject, shape, connections } = round
     const isCold = !this.#warm.has(`${subject.name} ${shape}`)
@@ -116,11 +115,11 @@ export class LoadSource {
       const busy = Math.round(utilisation * 100)
       this.warnings.add(`the load generator was the bottleneck (busy ${busy} % of the time): ${kind}`)
     }
-    if (lateness > 5) this.warnings.add(`requests left up to ${lateness.toFixed(0)} ms late: ${kind}`)
+    if (lateness > 5) this.warnings.add(`requests were sent up to ${lateness.toFixed(0)} ms late: ${kind}`)
   }
 }
 
-/** The middle one of several rounds, or the mean of the middle two. */
+/** The median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const upper = sorted[sorted.length >> 1] ?? Number.NaN

@@ -7,9 +7,9 @@ export type SectionName = (typeof sectionNames)[number]
 
 export interface BenchOptions {
   readonly only: readonly SectionName[]
-  /** Of one measured round. */
+  /** Length of a measured round. */
   readonly seconds: number
-  /** Rounds of each figure that goes into a ratio. */
+  /** Rounds for each figure of a ratio. */
   readonly rounds: number
   /** Connections of the closed loops of "ours". */
   readonly connections: readonly number[]
@@ -29,25 +29,25 @@ export interface BenchOptions {
 export const usage = `usage: npm run bench -- [schemes] [options]
        npm run bench -- attacks | audit | client | commits
 
-Measures Miniseal against what the same work costs at least, and against other ways to secure a mini program's requests.
+Compares Miniseal with lower bounds for the same work, and with other ways to secure a mini program's requests.
 Prints Markdown on standard output and progress on standard error.
 
-  --quick            about a minute: short rounds, few of them, small databases
-  --only A,B         of: ${sectionNames.join(', ')}
-  --seconds N        of one round (default 2)
-  --rounds N         of each figure that goes into a ratio (default 5)
-  --connections N,N  of closed loops (default 1,16,64); ratios are taken with the last
+  --quick            few short rounds and small databases; takes about a minute
+  --only A,B         sections, of ${sectionNames.join(', ')}
+  --seconds N        length of a round (default 2)
+  --rounds N         rounds for each figure of a ratio (default 5)
+  --connections N,N  connections of closed loops (default 1,16,64); ratios use the last
   --sizes N,N        sessions and log entries of "growth" (default 1000,100000,1000000)
   --sockets N        open sockets of "growth" (default 10000)
-  --sessions N       sessions whose memory is measured (default 5000)
-  --json FILE        writes all figures there too
-  --profile FOLDER   writes a CPU profile of Miniseal there, of what is compared; it slows Miniseal down
-  --write-docs       puts the tables into docs/internals/benchmarks.md, between its two markers
-  --help
+  --sessions N       sessions for the memory measurement (default 5000)
+  --json FILE        also writes all figures to FILE
+  --profile FOLDER   writes a CPU profile of Miniseal during the comparison; slows Miniseal down
+  --write-docs       writes the tables between the two markers of docs/internals/benchmarks.md
+  --help             prints this text
 
-TEST_POSTGRES_URL names a PostgreSQL server; without it only SQLite is measured. BENCH_FOLDER is where databases are
-made (default: the system's folder for temporary files). The exit code is 0 whether targets are reached or not, 2 for a
-wrong call, 1 when something that was measured failed.
+TEST_POSTGRES_URL names a PostgreSQL server; without it, only SQLite is measured. BENCH_FOLDER holds the databases
+(default: the system's temporary folder). Exit code: 0 also when targets are missed, 2 for invalid usage, 1 when a
+measurement failed.
 `
 
 /** Invalid usage; the message names the option. */
@@ -134,7 +134,7 @@ function listOf(
   if (text === undefined) return otherwise
   const numbers = text.split(',').map((part) => numberOf(name, part, 0, least))
   if (numbers.some((number, index) => number <= (numbers[index - 1] ?? 0)))
-    throw new UsageError(`--${name} must rise`)
+    throw new UsageError(`the values of --${name} must increase`)
   return numbers
 }
 

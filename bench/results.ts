@@ -12,13 +12,13 @@ export interface Machine {
   readonly processors: string
   readonly cores: number
   readonly node: string
-  /** Of the minute before the run began. */
+  /** Load average of the minute before the run. */
   readonly load: number
-  /** Of this run, with what it was called. */
+  /** The command line of this run. */
   readonly command: string
 }
 
-/** Only what was asked for is there. */
+/** Only the selected sections are present. */
 export interface Results {
   readonly machine: Machine
   readonly floor?: FloorFigures | undefined
@@ -27,6 +27,6 @@ export interface Results {
   readonly compared?: CompareFigures | undefined
   readonly growth?: GrowthFigures | undefined
   readonly wire?: readonly WireRow[] | undefined
-  /** What was wrong with the measurement itself. */
+  /** Problems of the measurement itself. */
   readonly warnings: readonly string[]
 }

@@ -1,12 +1,12 @@
 /** The handler that every scheme carries: it parses the body, decides nothing, and answers with a body of the same size. */
 
-/** What is answered to a transfer. */
+/** The response to a transfer. */
 export function answerTransfer(body: unknown): unknown {
   const transfer = typeof body === 'object' && body !== null ? body : {}
   return { ...transfer, status: 'done' }
 }
 
-/** What is answered to a read: about 200 bytes. */
+/** The response to a read: about 200 bytes. */
 export const wallet = {
   balance: 998_750,
   currency: 'CNY',

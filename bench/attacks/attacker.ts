@@ -24,7 +24,7 @@ const order = JSON.parse(text) as Order
 const service = serviceOutside(order.environment, order.sandboxUrl, order.root)
 const port = Number(order.environment.PORT)
 
-/** Bodies of logins, as large as a frame takes and as a login may be. */
+/** Bodies of logins. */
 const shapes: Readonly<Record<string, (size: number) => string>> = {
   deep: (size) => '['.repeat(size / 2) + ']'.repeat(size / 2),
   wide: (size) => `{${Array.from({ length: size / 12 }, (_, i) => `"k${i}":1`).join(',')}}`,
@@ -38,7 +38,7 @@ const attacks: Readonly<Record<string, () => Promise<unknown>>> = {
   hung: async () => {
     const session = await logIn(service)
     begin()
-    // A refused request is repeated after a second, as `Retry-After` asks: signing costs the same two cores.
+    // Clients repeat a refused request after a second, as `Retry-After` asks: signing costs the same two cores.
     await inParallel(300, async () => {
       await session.send({ method: 'POST', path: '/hang/on', body: {} })
       await sleep(1_000)
@@ -104,7 +104,7 @@ async function inParallel(width: number, work: () => Promise<unknown>): Promise<
   await Promise.all(Array.from({ length: width }, () => forever(work)))
 }
 
-/** Sends, and reads nothing, until it is cut. */
+/** Sends without reading until the service closes the connection. */
 function sendUnread(text: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', localAddress: attackerAddress }, () =>

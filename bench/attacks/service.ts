@@ -17,16 +17,16 @@ export interface AttackedService {
   readonly sandboxUrl: string
   readonly root: string
   readonly pid: number
-  /** Bytes that are resident now. */
+  /** Resident bytes. */
   memory(): number
-  /** From now on WeChat takes calls and answers none, or answers again. */
+  /** Whether WeChat accepts calls without a response. */
   hangWechat(isHanging: boolean): void
-  /** No file of the service may grow over so many bytes, as on a full disk. */
+  /** Limits the size of the service's files, as a full disk does. */
   limitFiles(bytes: number | 'unlimited'): Promise<void>
   close(): Promise<void>
 }
 
-/** Where the lines go: read, into a pipe that nobody reads, or into `/dev/full`. */
+/** The destination of log lines: a pipe with or without a reader, or `/dev/full`. */
 export type Sink = 'read' | 'unread' | 'full'
 
 export interface ServiceOptions {

@@ -1,4 +1,4 @@
-/** Somebody else's payments and logins, from an address of their own, measured while a service is attacked. */
+/** Payments and logins of another user, from a different address, measured while a service is attacked. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, setGlobalDispatcher } from 'undici'
 import { logIn, type RawSession } from '../../test/support/raw-client.ts'
@@ -16,18 +16,18 @@ export interface Measured {
 export interface Figures {
   readonly payment: Measured
   readonly login: Measured
-  /** Bytes that the service has grown by, at most. */
+  /** The largest growth of the service's memory, in bytes. */
   readonly growth: number
 }
 
-/** Milliseconds after which a victim gives up. */
+/** A victim's deadline in milliseconds. */
 const patience = 10_000
 
 export function comeFrom(localAddress: string): void {
   setGlobalDispatcher(new Agent({ localAddress, headersTimeout: patience, bodyTimeout: patience }))
 }
 
-/** @param isGood whether an answer is what the attack may come to; others count as failed */
+/** @param isGood whether a response is acceptable under this attack; others count as failed */
 export async function measure(
   attacked: AttackedService,
   victim: RawSession,

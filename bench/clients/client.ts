@@ -2,12 +2,12 @@
 import type { WireAnswer } from '../load/connection.ts'
 import type { Prepared } from '../load/loops.ts'
 
-/** What is sent: a login, a transfer, a read. */
+/** A login, a transfer, or a read. */
 export type Shape = 'login' | 'post' | 'get'
 
 export interface SchemeClient {
   /**
-   * Makes so many requests, signed and sealed, none of them sent before.
+   * Signs and seals this many new requests.
    *
    * @param content bytes of the JSON body of a POST
    */
@@ -28,7 +28,7 @@ export interface Target {
   readonly secrets: Readonly<Record<string, string>>
 }
 
-/** A transfer, as JSON of exactly so many bytes. */
+/** A transfer, as JSON of exactly `content` bytes. */
 export function transferBody(content: number, index: number): string {
   const amount = 100 + (index % 900)
   const start = `{"payee":"u_0123456789abcdef","amount":${amount},"currency":"CNY","note":"`
@@ -42,10 +42,10 @@ export function assertTransferAnswer({ status }: WireAnswer, text: string): void
   if (status !== 200 || !isDone) throw new Error(`answered with ${status}: ${text.slice(0, 200)}`)
 }
 
-/** So many at a time that a pool of threads is busy, and memory is not. */
+/** As many at a time as keep the thread pool busy. */
 const atOnce = 16
 
-/** Makes so many, a few at a time, in order. */
+/** Makes `count` of them in order, a few at a time. */
 export async function repeat<T>(count: number, make: (index: number) => Promise<T>): Promise<readonly T[]> {
   const made: T[] = []
   for (let i = 0; i < count; i += atOnce) {

@@ -19,7 +19,7 @@ export class Crowd {
     this.#target = target
   }
 
-  /** Logs so many people in; each sends one request. @throws Error when a request is refused. */
+  /** Logs users in; each sends one request. @throws Error when a request is refused. */
   async logIn(count: number): Promise<void> {
     const service = serviceAt(`http://127.0.0.1:${this.#target.ports[0]}`, this.#target.secrets)
     this.#sessions = await repeat(count, async (index) => {

@@ -1,4 +1,4 @@
-/** Clients of the bare HTTP server of the floor: the bytes of a sealed request come back as they are. */
+/** Clients of the floor's bare HTTP server, which echoes the bytes of an encrypted request. */
 import { requestBytes } from '../load/connection.ts'
 import type { SchemeClient } from './client.ts'
 import { repeat } from './client.ts'
@@ -11,7 +11,7 @@ export function echoClient(): SchemeClient {
         return {
           bytes: requestBytes('POST', '/seal', { 'content-type': 'application/vnd.miniseal' }, body),
           check: async (answer) => {
-            if (!answer.body.equals(body)) throw new Error('other bytes came back')
+            if (!answer.body.equals(body)) throw new Error('the response has different bytes')
           },
         }
       }),

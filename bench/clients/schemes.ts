@@ -1,4 +1,4 @@
-/** Every scheme that is measured, and its clients. */
+/** The measured schemes and their clients. */
 import type { SchemeClient, Target } from './client.ts'
 import { dpopClient } from './dpop.ts'
 import { echoClient } from './echo.ts'

@@ -1,5 +1,5 @@
 /**
- * The crypto floor: what one sealed POST costs at least, in operations a second on one core. An operation is the Ed25519
+ * The crypto floor: a lower bound for an encrypted POST, in operations per second on one core. An operation is the Ed25519
  * verification of the request, opening its box, the Ed25519 signature of the answer, sealing its box, and the SHA-256 of
  * both bodies, each over as many bytes as in a real exchange, which is made first and listened to.
  */

@@ -81,7 +81,7 @@ function readEdge(connection: Database.Database, { log, size }: LogState): reado
     .filter((tile) => tile !== undefined)
 }
 
-/** What the counts of the hours add up to is what is there. */
+/** Makes the hourly counts match the entries. */
 function countHour(connection: Database.Database, { kind, result }: Row): void {
   connection
     .prepare(

@@ -32,7 +32,7 @@ export class Connection {
     socket.on('close', () => this.#fail(new Error('the connection was closed')))
   }
 
-  /** @throws Error when nobody listens there. */
+  /** @throws Error when nothing listens there. */
   static open(port: number): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1' })

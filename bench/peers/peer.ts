@@ -16,7 +16,7 @@ export const peerOrigin = 'https://pay.example.com'
 /** Clients that have enrolled. */
 export const peerPeople = 8
 
-/** How old a request may be, and how far ahead, in seconds: as Miniseal has it. */
+/** Accepted age of a request, and how far ahead, in seconds, as in Miniseal. */
 export const requestWindow = { past: 120, future: 10 } as const
 
 /** @param at UNIX seconds */

@@ -1,6 +1,6 @@
 /**
- * The ceiling: JSON over HTTP with the same handler and the same durable record. It protects nothing but against the same
- * nonce twice, from honest clients.
+ * The upper bound: JSON over HTTP with the same handler and durable record. Its only protection is against a repeated nonce of
+ * an honest client.
  */
 import { Hono } from 'hono'
 import { answerTransfer } from '../transfer-handler.ts'

@@ -1,6 +1,6 @@
-/** Calls between the benchmark and its programs, over the channel that `fork` opens: one side asks, the other answers. */
+/** Calls from the benchmark to its programs over the channel that `fork` opens. */
 
-/** What one program answers: each function takes one argument that can be sent, and resolves with such a value. */
+/** The calls of a program: each has one serialisable argument, and resolves with a serialisable value. */
 // biome-ignore lint/suspicious/noExplicitAny: any argument, as each program declares it
 export type Calls = Readonly<Record<string, (argument: any) => Promise<unknown>>>
 
@@ -14,18 +14,18 @@ export type CallAnswer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string }
 
-/** What every program can be asked. */
+/** The result of a call that every program has. */
 export interface Usage {
-  /** Seconds of the processor since its start, all threads. */
+  /** CPU seconds of all threads since its start. */
   readonly cpu: number
   /** Bytes. */
   readonly rss: number
 }
 
 /**
- * Answers calls until the parent goes; then this process ends too.
+ * Serves calls until the parent disconnects, then ends this process.
  *
- * @param stop what is to be done before
+ * @param stop runs before the end
  */
 export function serveCalls(calls: Calls, stop: () => Promise<void> = async () => {}): void {
   const usage = async (): Promise<Usage> => {
@@ -46,7 +46,7 @@ export function serveCalls(calls: Calls, stop: () => Promise<void> = async () =>
   process.on('disconnect', () => stop().finally(() => process.exit(0)))
   // A terminal sends it to the whole process group; the parent decides when to end.
   process.on('SIGINT', () => {})
-  // The parent may be gone by now.
+  // The parent may have ended.
   if (process.connected) tell({ id: 0, value: 'ready' })
   else process.exit(0)
 }

@@ -1,4 +1,4 @@
-/** The least that the work can cost: the same cryptography, a bare HTTP server, the same rows. */
+/** Lower bounds: the same cryptography, a bare HTTP server, the same rows. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { commitFloor } from '../floor/commits.ts'

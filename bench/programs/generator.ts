@@ -5,7 +5,7 @@ import { createClient, type Scheme } from '../clients/schemes.ts'
 import { closedLoop, type LoopResult, openLoop, type Prepared } from '../load/loops.ts'
 import { serveCalls } from './calls.ts'
 
-/** One answer in so many is opened and verified. */
+/** One response in this many is opened and verified. */
 const sampled = 4
 
 const clients = new Map<string, SchemeClient>()
@@ -19,7 +19,7 @@ export interface RunSettings {
   readonly content: number
   readonly ports: readonly number[]
   readonly connections: number
-  /** How many requests are made before the clock starts: an open loop sends them all, a closed one as far as it comes. */
+  /** Requests prepared before the clock starts: an open loop sends all, a closed one those for which it has time. */
   readonly count: number
   readonly load:
     | { readonly kind: 'closed'; readonly seconds: number }
@@ -40,7 +40,7 @@ export interface RunFigures {
   readonly utilisation: number
   readonly generatorCpu: number
   readonly isWhole: boolean
-  /** Of one request and of one answer on the wire. */
+  /** Of a request and of its response on the wire. */
   readonly bytes: { readonly request: number; readonly answer: number }
 }
 

@@ -1,4 +1,4 @@
-/** Miniseal as a program of its users runs it: the installed package, in production, with a backend mounted. */
+/** Miniseal as the installed package, in production, with a backend in the same process. */
 import { Hono } from 'hono'
 import type { InnerVariables } from 'miniseal'
 import { createService } from 'miniseal'

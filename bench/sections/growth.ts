@@ -80,7 +80,7 @@ function rowOf(size: number, taken: readonly RoundFigures[]): GrowthRow {
   }
 }
 
-/** The disk usage of a service that was started, used and stopped. */
+/** A service that was started, used and stopped. */
 interface Young {
   readonly folder: string
   readonly masterKey: string
@@ -97,7 +97,7 @@ async function makeYoung(run: BenchRun): Promise<Young> {
   return { folder, masterKey: deployment.masterKey }
 }
 
-/** The same service after a long one. */
+/** The same service with a filled database. */
 async function grow(run: BenchRun, { folder: from, masterKey }: Young, size: number): Promise<Grown> {
   const folder = run.folder(`grown-${size}`)
   const path = join(folder, 'miniseal.db')
@@ -124,7 +124,7 @@ function subjectOf(name: string, { target, cpu }: Deployment): Subject {
   return { name, scheme: 'miniseal', target, cpu }
 }
 
-/** Bytes of all databases, what is still in their WAL included, and how many POSTs they have answered. */
+/** Bytes of all databases, including their WAL, and the number of POSTs they recorded. */
 function countOf(grown: readonly Grown[]): { readonly bytes: number; readonly requests: number } {
   let [bytes, requests] = [0, 0]
   for (const { path } of grown) {
@@ -142,7 +142,7 @@ async function measureMemory(run: BenchRun): Promise<MemoryFigures> {
   const deployment = await deploy({ ...oneProcess(run, run.folder('memory')), people: 1 })
   run.afterwards(deployment.stop)
   const { target } = deployment
-  // What the first thousand take is the code itself, warming up.
+  // The memory of the first thousand is mostly that of the code, warming up.
   await run.load.gather(target, Math.min(1_000, sessions))
   await run.load.disperse()
   const idle = await deployment.rss()

@@ -1,10 +1,10 @@
-/** How long a request takes while the service is half busy: at half of what it reached a moment before, steadily. */
+/** Latency at a constant half of the rate that the service reached a moment before. */
 import type { BenchRun } from '../bench-run.ts'
 import type { Subject } from '../load-source.ts'
 import { median } from '../load-source.ts'
 
 export interface HalfLoadFigures {
-  /** Requests a second. */
+  /** Requests per second. */
   readonly rate: number
   /** Milliseconds, medians over the rounds. */
   readonly p50: number
@@ -15,7 +15,7 @@ export interface HalfLoadFigures {
 
 const content = 200
 
-/** Each takes as long as two others. */
+/** Each takes as long as two rounds of other sections. */
 const mostRounds = 3
 
 export async function measureHalfLoad(run: BenchRun, subject: Subject): Promise<HalfLoadFigures> {
@@ -27,7 +27,7 @@ export async function measureHalfLoad(run: BenchRun, subject: Subject): Promise<
     const { perSecond } = await run.load.round(round)
     const rate = Math.max(1, Math.round(perSecond / 2))
     const { p50, p99 } = await run.load.round({ ...round, rate })
-    run.say(`at ${rate}/s, half of what it reached: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`)
+    run.say(`at ${rate}/s, half of the rate reached: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`)
     found.push({ rate, p50, p99, spread: p99 / p50 })
   }
   const middle = (read: (figures: HalfLoadFigures) => number): number => median(found.map(read))

@@ -1,10 +1,10 @@
-/** Bytes on the wire, without TLS: a request with its head, and its answer. */
+/** Bytes of a request and its response on the wire, with headers, without TLS. */
 import type { BenchRun } from '../bench-run.ts'
 import type { Contenders } from '../contenders.ts'
 
 export interface WireRow {
   readonly name: string
-  /** Bytes of the JSON, both ways. */
+  /** Bytes of the JSON in each direction. */
   readonly content: number
   readonly request: number
   readonly answer: number

@@ -133,7 +133,7 @@ export interface SignatureReport {
   readonly service?: readonly Finding[]
 }
 
-/** Holds no secret: bases and details are redacted. */
+/** Contains no secrets: bases and details are redacted. */
 export interface Report {
   /** No check failed. */
   readonly isGood: boolean

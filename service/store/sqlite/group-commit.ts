@@ -27,7 +27,7 @@ interface Group {
   readonly done: readonly Waiting[]
 }
 
-/** Bounds how long one transaction blocks the event loop and other processes: about 5 ms. */
+/** Pieces of one transaction. It blocks the event loop and other processes for about 5 ms. */
 const maxBatch = 256
 
 export class GroupCommit {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type CommandResult, runWords } from '../../support/command.ts'
-import { logIn, type RawSession, send } from '../../support/raw-client.ts'
+import { logIn, type RawSession, send, transferOf } from '../../support/raw-client.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { temporaryFolder } from '../witness/asked-witness.ts'
@@ -48,13 +48,7 @@ async function run(line: string): Promise<CommandResult> {
   return await runWords(rest, environment)
 }
 
-const pay = (session: RawSession, key: string) =>
-  session.prepare({
-    method: 'POST',
-    path: '/wallet/transfers',
-    body: { payee: 'bob', amount: 100, currency: 'CNY' },
-    key,
-  })
+const pay = (session: RawSession, key: string) => session.prepare(transferOf(100, { key }))
 
 it('the restore guide has the commands that this test runs', () => {
   expect(lines).toEqual([

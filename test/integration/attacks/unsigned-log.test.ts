@@ -13,18 +13,14 @@ import { isSettled } from '../../support/audit-traffic.ts'
 import { describeWithBothDatabases, disturb, type ServiceDatabase } from '../../support/both-databases.ts'
 import { type CommandResult, runCommand } from '../../support/command.ts'
 import { testMacs } from '../../support/log-records.ts'
-import { logIn } from '../../support/raw-client.ts'
+import { logIn, transferOf } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { stolenMacs } from '../../support/stolen.ts'
 import { temporaryFolder } from '../witness/asked-witness.ts'
 
-const transfer = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 100, currency: 'CNY' },
-} as const
+const transfer = transferOf(100)
 
 /** It would excuse details that they took away. Sealed as well as they can, or not at all. */
 function madeUp(kind: string, isSealed: boolean): AuthenticatedPendingEntry {

@@ -81,58 +81,54 @@ describe.each(transports)('the transport over %s', (_name, create) => {
   })
 })
 
-describe('the transport over wx.request', () => {
-  it('sends and requests an ArrayBuffer', async () => {
-    const { wx } = createLoopback({ appid: 'wx1' })
-    let options: Parameters<WeChat['request']>[0] | undefined
-    const watching: WeChat = {
-      ...wx,
-      request: (given) => {
-        options = given
-        return wx.request(given)
-      },
-    }
-    const body = new Uint8Array(100).subarray(10, 20)
-    await wxRequestTransport(watching).send({
-      url: `${base}/200`,
-      method: 'POST',
-      headers: {},
-      body,
-      timeoutMs: 5000,
-    })
-    expect(options?.data).toBeInstanceOf(ArrayBuffer)
-    expect(options?.data?.byteLength).toBe(10)
-    expect(options?.responseType).toBe('arraybuffer')
-    expect(options?.dataType).not.toBe('json')
+it('sends and requests an ArrayBuffer', async () => {
+  const { wx } = createLoopback({ appid: 'wx1' })
+  let options: Parameters<WeChat['request']>[0] | undefined
+  const watching: WeChat = {
+    ...wx,
+    request: (given) => {
+      options = given
+      return wx.request(given)
+    },
+  }
+  const body = new Uint8Array(100).subarray(10, 20)
+  await wxRequestTransport(watching).send({
+    url: `${base}/200`,
+    method: 'POST',
+    headers: {},
+    body,
+    timeoutMs: 5000,
   })
-
-  it('rejects an answer that is not an ArrayBuffer', async () => {
-    const { wx } = createLoopback({ appid: 'wx1' })
-    const odd: WeChat = {
-      ...wx,
-      request: ({ success }) => setTimeout(() => success({ statusCode: 200, header: {}, data: 'text' }), 0),
-    }
-    const request = { url: base, method: 'GET' as const, headers: {}, body: undefined, timeoutMs: 5000 }
-    await expect(wxRequestTransport(odd).send(request)).rejects.toMatchObject({ code: 'unexpected_answer' })
-  })
+  expect(options?.data).toBeInstanceOf(ArrayBuffer)
+  expect(options?.data?.byteLength).toBe(10)
+  expect(options?.responseType).toBe('arraybuffer')
+  expect(options?.dataType).not.toBe('json')
 })
 
-describe('the transport over fetch', () => {
-  it('does not follow redirects', async () => {
-    const redirecting = createServer((_request, response) => {
-      response.writeHead(307, { location: `${base}/200` }).end()
-    })
-    await new Promise<void>((resolve) => redirecting.listen(0, '127.0.0.1', resolve))
-    const url = `http://127.0.0.1:${(redirecting.address() as AddressInfo).port}/seal`
-    const sending = fetchTransport().send({
-      url,
-      method: 'POST',
-      headers: {},
-      body: new Uint8Array(1),
-      timeoutMs: 5000,
-    })
-    await expect(sending).rejects.toMatchObject({ code: 'network' })
-    redirecting.closeAllConnections()
-    redirecting.close()
+it('rejects an answer that is not an ArrayBuffer', async () => {
+  const { wx } = createLoopback({ appid: 'wx1' })
+  const odd: WeChat = {
+    ...wx,
+    request: ({ success }) => setTimeout(() => success({ statusCode: 200, header: {}, data: 'text' }), 0),
+  }
+  const request = { url: base, method: 'GET' as const, headers: {}, body: undefined, timeoutMs: 5000 }
+  await expect(wxRequestTransport(odd).send(request)).rejects.toMatchObject({ code: 'unexpected_answer' })
+})
+
+it('does not follow redirects', async () => {
+  const redirecting = createServer((_request, response) => {
+    response.writeHead(307, { location: `${base}/200` }).end()
   })
+  await new Promise<void>((resolve) => redirecting.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(redirecting.address() as AddressInfo).port}/seal`
+  const sending = fetchTransport().send({
+    url,
+    method: 'POST',
+    headers: {},
+    body: new Uint8Array(1),
+    timeoutMs: 5000,
+  })
+  await expect(sending).rejects.toMatchObject({ code: 'network' })
+  redirecting.closeAllConnections()
+  redirecting.close()
 })

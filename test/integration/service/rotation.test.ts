@@ -12,7 +12,7 @@ import { startService } from '../../../service/server.ts'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
 import { runKeys } from '../../support/command.ts'
-import { logIn, type RawSession } from '../../support/raw-client.ts'
+import { logIn, type RawSession, transferOf } from '../../support/raw-client.ts'
 import type { TestService } from '../../support/service.ts'
 
 const clients = 6
@@ -77,11 +77,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const transfer = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 1, currency: 'CNY' },
-}
+const transfer = transferOf(1)
 
 /** Reads, pays and renews the token. @throws Error for any unexpected response */
 async function work(session: RawSession): Promise<void> {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { logIn, post, type RawSession } from '../../support/raw-client.ts'
+import { logIn, post, type RawSession, transferOf } from '../../support/raw-client.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { temporaryFolder } from '../witness/asked-witness.ts'
@@ -38,11 +38,7 @@ function behindItsBack(sql: string): number {
   }
 }
 
-const transfer = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 1, currency: 'CNY' },
-}
+const transfer = transferOf(1)
 
 it.each([{ path: '/wallet' }, transfer])(
   'an ended session is refused in a process that has it cached: $path',

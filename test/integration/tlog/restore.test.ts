@@ -64,7 +64,7 @@ function restore(): void {
 
 async function expectRefused(log: OpenedLog, refusal: Refusal): Promise<void> {
   expect((await log.log.status()).health).toBe(refusal)
-  expect(log.events).toContainEqual({ kind: 'health', health: { kind: 'refused', refusal } })
+  expect(log.events).toContainEqual({ kind: 'health', health: refusal })
   let error: unknown
   try {
     log.log.gate.assertAcceptingEntries()
