@@ -44,7 +44,7 @@ export function logPartsOf(
   }
 }
 
-/** What the channel appends to, and what the auditors' API reads from. */
+/** The log of a service: the appender for the channel and the dependencies of the auditors' API. */
 export interface Records extends Pick<ExchangeContext, 'appender' | 'receipts'> {
   readonly reading: Pick<
     AuditParts,

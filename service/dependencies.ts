@@ -30,7 +30,7 @@ import type { StoreOptions } from './store/store.ts'
 import { createWechatClient, type WechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
-/** Where the parts report what they do. */
+/** The observers of the parts. */
 export interface Observers {
   readonly log: Logger
   readonly metrics: Metrics

@@ -121,9 +121,9 @@ interface WireStatement {
 
 /** A query object of the driver (`Submittable`) that sends many statements with one Sync. */
 class Batch implements Submittable {
-  /** As in the driver's own queries, for instrumentation: one statement per line. */
+  /** The statements, one per line, under the name that the driver's own queries use, for instrumentation. */
   readonly text: string
-  /** Of the completed statements. */
+  /** The row counts of the completed statements. */
   readonly rows: number[] = []
   /** The driver wraps this to time the query. */
   callback: (error: unknown) => void

@@ -39,7 +39,7 @@ export class GroupCommit {
   /** The current or scheduled flush. */
   #running: Promise<void> | undefined
   #closed = false
-  /** Of a flush: the state on disk is unknown. */
+  /** The error of a failed flush, after which the state on disk is unknown. */
   #failure: unknown
 
   /** @param wal of the connection's file, whose `synchronous` is NORMAL */
