@@ -50,7 +50,7 @@ const kindOfLabel: ReadonlyMap<string, SignatureKind> = new Map([
 ])
 
 /**
- * The signatures of an untrusted message, recognised as leniently as possible: the checks say what is wrong with them.
+ * The signatures of an untrusted message, parsed as leniently as possible, so that the checks can report their defects.
  *
  * @returns with `fault`, the field that cannot be parsed and the reason
  */
