@@ -9,6 +9,7 @@ import type { Config } from './config/config.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { logTlog } from './observability/logger.ts'
 import { fanOut, type Metrics } from './observability/metrics.ts'
+import { isInMemory } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { createAppender } from './tlog/appender.ts'
 import { cacheBlindIndex, createBlindIndex } from './tlog/blind-index.ts'
@@ -34,17 +35,16 @@ export function logPartsOf(
   now: number,
 ): LogParts {
   // An in-memory database ends with the process, and so does its pinned checkpoint.
-  const isInMemory = database.kind === 'sqlite' && database.path === ':memory:'
   return {
     ...parts,
     macs: createRowMacs(parts.keyring.current('lookup', now).secretKey),
-    checkpointPin: isInMemory ? openMemoryCheckpointPin() : openCheckpointPin(dataFolder),
+    checkpointPin: isInMemory(database) ? openMemoryCheckpointPin() : openCheckpointPin(dataFolder),
     origin: log.origin ?? defaultOrigin(authority, now),
     isOriginGiven: log.origin !== undefined,
   }
 }
 
-/** What the channel appends to, and what the auditors' API reads from. */
+/** The log of a service: the appender for the channel and the dependencies of the auditors' API. */
 export interface Records extends Pick<ExchangeContext, 'appender' | 'receipts'> {
   readonly reading: Pick<
     AuditParts,

@@ -58,7 +58,7 @@ export type Assessment =
   | { readonly kind: 'unstarted' }
   | ({ readonly kind: 'refused'; readonly refusal: Refusal } & Found)
 
-/** What was read; after a refusal possibly incomplete. */
+/** The data that an assessment has read; after a refusal possibly incomplete. */
 interface Found {
   readonly state?: LogState
   readonly checkpoint?: CheckpointRecord | undefined

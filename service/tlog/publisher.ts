@@ -29,7 +29,7 @@ export interface Publisher {
   health(): LogHealth
   /** The largest signed size, as far as this process has read. */
   signed(): { readonly log: number; readonly size: number } | undefined
-  /** As of the last step. */
+  /** The names of the logs at the last step. */
   names(): LogNames
 }
 

@@ -7,7 +7,7 @@ import { assessLog, type LogParts, refusalTexts } from './log-health.ts'
 import { findFreeOrigin, startWrites } from './origin.ts'
 import { createPublisher } from './publisher.ts'
 
-/** Not possible in the current state; the message is for the operator. */
+/** The operation is not possible in the current state. The message is for the operator. */
 export class RecoveryRefused extends Error {}
 
 /** A new log, and the checkpoint that its first entry cites. */
