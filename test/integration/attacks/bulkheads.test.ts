@@ -1,6 +1,4 @@
 /** Bulkheads: a hanging user, route or login does not affect others. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createConcurrencyLimits } from '../../../service/limits/concurrency.ts'
 import { logIn, prepareLogin, type RawSession, type ReceivedReply, send } from '../../support/raw-client.ts'
@@ -8,7 +6,6 @@ import { openSocket } from '../../support/raw-socket.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
-import { temporaryFolder } from '../witness/asked-witness.ts'
 
 /** 50 slots: 3 for a device, 6 for a user, 25 for a route, with the shares of production. */
 const shares = 'device_share=6,user_share=12,route_share=50,login_share=25,wechat_share=12'
@@ -50,9 +47,6 @@ const mounted = {
   },
 }
 
-const folder = temporaryFolder()
-afterAll(() => folder.remove())
-
 let upstream: TestUpstream
 let service: OwnService
 
@@ -71,10 +65,7 @@ async function startGateway(): Promise<OwnService> {
     upstream: upstream.origin,
     timeout_ms: 30_000,
   }))
-  const file = join(folder.path, 'routes.json')
-  writeFileSync(file, JSON.stringify(routes))
-  const environment = { MINISEAL_LIMITS: limits, MINISEAL_ROUTES_FILE: file }
-  return await startTestService({ environment })
+  return await startTestService({ environment: { MINISEAL_LIMITS: limits }, routes })
 }
 
 describe.each([

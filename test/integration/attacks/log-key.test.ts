@@ -69,12 +69,7 @@ const follow = (): Promise<AskedWitness> =>
   })
 
 beforeAll(async () => {
-  const environment = {
-    PORT: String(await freePort()),
-    MINISEAL_DATA: join(folder.path, 'data'),
-    MINISEAL_DATABASE: `sqlite:${join(folder.path, 'data', 'miniseal.db')}`,
-  }
-  service = await startTestService({ environment })
+  service = await startTestService({ environment: { PORT: String(await freePort()) } })
   const stolen = await stolenKey(service, 'log')
   const [origin = ''] = (await checkpoint()).split('\n')
   key = { kind: 'ed25519', name: origin, publicKey: stolen.publicKey }
@@ -100,7 +95,7 @@ beforeAll(async () => {
     stolen,
     ({ kind, result }) => !(kind === 'request' && result === 'ok') && kind !== 'audit-exported',
   )
-  service = await startTestService({ environment })
+  service = await service.restart()
   follower = await follow()
 }, 60_000)
 
