@@ -237,7 +237,7 @@ it.each<[string, (value: string) => string, RegExp]>([
     (value) => value.replace('challenge="', 'challenge="='),
     /base64/,
   ],
-  ['with a result that is not UTF-8', (value) => value.replace(/json=:[^:]*:/, 'json=:/w==:'), /utf-8/],
+  ['with a result that is not UTF-8', (value) => value.replace(/json=:[^:]*:/, 'json=:/w==:'), /UTF-8/],
 ])('the field step-up is step_up_invalid when it is %s', async (_, bend, detail) => {
   await fresh()
   const challenge = await ask()

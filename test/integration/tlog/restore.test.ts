@@ -314,7 +314,8 @@ it('a new machine gets a pinned checkpoint from a running process that has one',
   const here = await open()
   const fresh = newMachine()
   const there = await open(fresh.folder)
-  expect(await there.log.status()).toMatchObject({ health: 'open', checkpointSize: 4 })
+  await until(async () => (await there.log.status()).health === 'open')
+  expect(await there.log.status()).toMatchObject({ checkpointSize: 4 })
   expect((await there.paths.checkpointPin.find(testOrigin))?.size).toBe(4)
   // From then on each pins what the other signs.
   await appendPending(here.paths.store, pendingEntry(freshSeed()))

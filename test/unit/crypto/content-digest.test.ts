@@ -59,8 +59,8 @@ it.each([
   ],
   ['no value', 'sha-256', 'digest is not a plain byte sequence'],
   ['an inner list', `sha-256=(${HELLO_DIGEST.slice(8)})`, 'digest is not a plain byte sequence'],
-  ['31 bytes', `sha-256=:${Buffer.alloc(31).toString('base64')}:`, 'digest of the wrong length'],
-  ['33 bytes', `sha-256=:${Buffer.alloc(33).toString('base64')}:`, 'digest of the wrong length'],
+  ['31 bytes', `sha-256=:${Buffer.alloc(31).toString('base64')}:`, 'digest of invalid length'],
+  ['33 bytes', `sha-256=:${Buffer.alloc(33).toString('base64')}:`, 'digest of invalid length'],
   ['an upper-case algorithm', HELLO_DIGEST.toUpperCase(), 'not a key'],
   ['base64 with trailing bits', HELLO_DIGEST.replace('BPE=', 'BPF='), 'base64 with trailing bits'],
 ])('verifyContentDigest refuses %s', (_title, field, reason) => {
