@@ -9,12 +9,13 @@ import type { Config } from './config/config.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { logTlog } from './observability/logger.ts'
 import { fanOut, type Metrics } from './observability/metrics.ts'
+import { isInMemory } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { createAppender } from './tlog/appender.ts'
 import { cacheBlindIndex, createBlindIndex } from './tlog/blind-index.ts'
 import { openCheckpointPin, openMemoryCheckpointPin } from './tlog/checkpoint-pin.ts'
 import { findLastCheckTime } from './tlog/fsck/claims.ts'
-import type { LogPaths } from './tlog/log-health.ts'
+import type { LogParts } from './tlog/log-health.ts'
 import { openLog, type RunningLog } from './tlog/open-log.ts'
 import { defaultOrigin } from './tlog/origin.ts'
 import { createReceipts } from './tlog/receipts.ts'
@@ -27,24 +28,23 @@ import { createSubjectKeys } from './tlog/subject-keys.ts'
  * @param authority host and port of the public origin: the name of a log that is started now
  * @param now UNIX seconds
  */
-export function logPathsOf(
+export function logPartsOf(
   { database, dataFolder, log }: Config,
   parts: { readonly store: Store; readonly keyring: Keyring },
   authority: string,
   now: number,
-): LogPaths {
+): LogParts {
   // An in-memory database ends with the process, and so does its pinned checkpoint.
-  const isInMemory = database.kind === 'sqlite' && database.path === ':memory:'
   return {
     ...parts,
     macs: createRowMacs(parts.keyring.current('lookup', now).secretKey),
-    checkpointPin: isInMemory ? openMemoryCheckpointPin() : openCheckpointPin(dataFolder),
+    checkpointPin: isInMemory(database) ? openMemoryCheckpointPin() : openCheckpointPin(dataFolder),
     origin: log.origin ?? defaultOrigin(authority, now),
     isOriginGiven: log.origin !== undefined,
   }
 }
 
-/** What the channel appends to, and what the auditors' API reads from. */
+/** The log of a service: the appender for the channel and the dependencies of the auditors' API. */
 export interface Records extends Pick<ExchangeContext, 'appender' | 'receipts'> {
   readonly reading: Pick<
     AuditParts,
@@ -102,7 +102,7 @@ export async function openServiceLog(
 ): Promise<RunningLog> {
   const opened: RunningLog = await openLog({
     ...config.log,
-    ...logPathsOf(config, parts, authority, now()),
+    ...logPartsOf(config, parts, authority, now()),
     now,
     period,
     record: fanOut(

@@ -1,4 +1,4 @@
-/** What `npm run build` adds to the compiled service: the auditors' pages, and the migrations that the package carries. */
+/** `npm run build` adds the auditors' pages and the migrations to the compiled service. */
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAuditPages } from './admin/web/build.ts'

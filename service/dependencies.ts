@@ -25,11 +25,12 @@ import { fanOut, type Metrics } from './observability/metrics.ts'
 import type { Traces } from './observability/tracing.ts'
 import { createSessionCache } from './sessions/session-cache.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
+import { isInMemory } from './store/open-store.ts'
 import type { StoreOptions } from './store/store.ts'
 import { createWechatClient, type WechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
-/** Where the parts report what they do. */
+/** The observers of the parts. */
 export interface Observers {
   readonly log: Logger
   readonly metrics: Metrics
@@ -61,8 +62,8 @@ export function storeObservers({ log, metrics }: Pick<Observers, 'log' | 'metric
 
 /** The folders whose free space is watched: of SQLite and of the data. PostgreSQL may run on another host. */
 export function foldersToWatch({ database, dataFolder, diskReserve }: Config): readonly string[] {
-  const isWatched = database.kind === 'sqlite' && database.path !== ':memory:' && diskReserve > 0
-  return isWatched ? [dirname(database.path), dataFolder] : []
+  if (database.kind !== 'sqlite' || isInMemory(database) || diskReserve <= 0) return []
+  return [dirname(database.path), dataFolder]
 }
 
 export function createWechat(
@@ -104,8 +105,7 @@ export function createBackend(
       onFault: fanOut(logUpstreamFaults(log), metrics.onUpstreamFault),
     })
   }
-  const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
-  const path = isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db')
+  const path = isInMemory(config.database) ? ':memory:' : join(config.dataFolder, 'demo-wallet.db')
   const demo = openDemo(path, outbox.push, now)
   return mountApp(demo.app, async () => demo.close(), { isIdempotent: true })
 }

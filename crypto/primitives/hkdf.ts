@@ -1,4 +1,4 @@
-/** HMAC-SHA-256 (RFC 2104) and HKDF (RFC 5869) for one block of output: the protocol derives no more. */
+/** HMAC-SHA-256 (RFC 2104) and HKDF (RFC 5869) for one block of output, which is all that the protocol needs. */
 import { concatBytes, wipe } from '../bytes.ts'
 import { FormatError } from '../errors.ts'
 

@@ -26,7 +26,7 @@ const commitmentLabel = 'miniseal-audit/1'
 const hashLength = 32
 const maxFacts = 16
 
-/** What a leaf records. */
+/** The kinds of leaves. */
 export const leafKinds = [
   'request',
   'login',

@@ -20,7 +20,7 @@ import { encodeVerifierKey, knownSignatures, parseVerifierKey } from './signed-n
 
 /** Characters of a policy. */
 const maxPolicyLength = 65536
-/** Of logs, of witnesses, and of groups. */
+/** Maximum number of logs, of witnesses, and of groups. */
 const maxEach = 64
 
 export interface PolicyLog {
@@ -82,7 +82,7 @@ interface Draft {
   readonly logs: PolicyLog[]
   readonly witnesses: PolicyWitness[]
   readonly groups: PolicyGroup[]
-  /** Of witnesses and groups. */
+  /** The names of witnesses and groups. */
   readonly names: Set<string>
   /** Names that are members of a group. Each may be in one group only. */
   readonly grouped: Set<string>

@@ -11,7 +11,7 @@ app = FastAPI()
 
 
 class Fields:
-    """The header fields, as `miniseal_verify` reads them."""
+    """The interface of header fields that `miniseal_verify` uses."""
 
     def __init__(self, headers):
         self.headers = headers
@@ -29,7 +29,7 @@ async def caller(request: Request) -> dict:
     target = request.scope["raw_path"].decode("ascii") + (f"?{query}" if query else "")
     body = await request.body()
     try:
-        # Fetches keys now and then, so it must not block the event loop.
+        # `verify` may fetch keys, which would block the event loop.
         return await run_in_threadpool(verify, request.method, target, Fields(request.headers), body)
     except (ValueError, KeyError, TypeError, OSError, InvalidSignature) as error:
         raise HTTPException(401, "the request is not verified") from error

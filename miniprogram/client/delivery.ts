@@ -87,7 +87,7 @@ export class Delivery {
   }
 }
 
-/** `unknown_session` is unsealed, so an attacker can forge it: it costs one login, and the request counts as unsettled. */
+/** `unknown_session` is unsealed, so an attacker can forge it: the cost is one login, and the outcome of the request remains unknown. */
 export function isSessionOver(error: unknown): error is ChannelError {
   return error instanceof ChannelError && (error.code === 'session_ended' || error.code === 'unknown_session')
 }

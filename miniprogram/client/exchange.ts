@@ -98,7 +98,7 @@ async function sendSealed(
   return verifyOrThrow(() => parseResponse(openResponse(primitives, session.keys, answer)))
 }
 
-/** Only a verified answer can say that an unsafe request did not run; any other failure leaves it unknown. */
+/** Only a verified answer proves that an unsafe request was not executed. After any other failure its outcome is unknown. */
 async function afterSending<T>({ isUnsafe, progress }: PreparedRequest, run: () => Promise<T>): Promise<T> {
   const { wasSent } = progress
   progress.wasSent = true

@@ -60,7 +60,7 @@ async function handshake(
   await environment.random.ready()
   const { request, response, keys } = await exchangeHandshake(environment, configuration, device, code)
   const answeredAt = await configurations.verify(request, response)
-  // A repeated login is harmless, so a login counts as safe.
+  // A login may be repeated, so it is treated as safe.
   const refusal = findRefusal(response, false, answeredAt)
   if (refusal !== undefined) throw refusal
   if (response.status !== 201) throw new ChannelError('unexpected_answer', 'unexpected status of a login')

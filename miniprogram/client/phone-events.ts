@@ -14,7 +14,7 @@ export interface PhoneEvents {
   listen(listener: () => void): () => void
 }
 
-/** For platforms without these events. The network counts as available. */
+/** For platforms without these events. Assumes that the network is available. */
 export const noPhoneEvents: PhoneEvents = { isOnline: () => true, listen: () => () => {} }
 
 /** WeChat's events. Subscribes immediately, for the lifetime of the mini program. */

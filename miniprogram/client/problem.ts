@@ -71,8 +71,8 @@ function findProblem(
 }
 
 /**
- * Only a refusal decided under the claim of the Idempotency-Key says `none`. Any other refusal leaves another copy of
- * the request unsettled.
+ * `none` in the problem document means that the refusal settles the Idempotency-Key. After any other refusal, another copy of
+ * the request may still run.
  */
 function outcomeOf(problem: Record<string, unknown>, isUnsafe: boolean): Outcome {
   if (!isUnsafe) return 'none'

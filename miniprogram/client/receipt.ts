@@ -154,23 +154,23 @@ export function verifyReceipt(
   const checkpoint = proof && logs && resultOf(() => verifyCheckpoint(primitives, proof.checkpoint, logs))
   const cosigned =
     log.policy === undefined ? undefined : witnessStep(primitives, proof, logs ?? [], log.policy)
-  const afterInclusion = (isOk: () => boolean): ReceiptStep['state'] =>
-    proof === undefined ? 'pending' : stateOf(isOk)
+  const step = (name: ReceiptStep['name'], isOk: () => boolean): ReceiptStep => ({
+    name,
+    state: resultOf(isOk) === true ? 'ok' : 'failed',
+  })
   const steps: readonly ReceiptStep[] = [
-    { name: 'leaf', state: stateOf(() => leaf !== undefined) },
-    {
-      name: 'contents',
-      state: stateOf(() => leaf !== undefined && isCommitted(primitives, leaf, disclosures)),
-    },
-    { name: 'checkpoint', state: afterInclusion(() => checkpoint?.checkpoint.size === proof?.size) },
-    {
-      name: 'inclusion',
-      state: afterInclusion(() => {
-        if (proof === undefined || checkpoint === undefined) return false
-        verifyInclusion(primitives, leafHash, proof.index, checkpoint.checkpoint, proof.hashes)
-        return true
-      }),
-    },
+    step('leaf', () => leaf !== undefined),
+    step('contents', () => leaf !== undefined && isCommitted(primitives, leaf, disclosures)),
+    ...(proof === undefined
+      ? [pending('checkpoint'), pending('inclusion')]
+      : [
+          step('checkpoint', () => checkpoint?.checkpoint.size === proof.size),
+          step('inclusion', () => {
+            if (checkpoint === undefined) return false
+            verifyInclusion(primitives, leafHash, proof.index, checkpoint.checkpoint, proof.hashes)
+            return true
+          }),
+        ]),
     ...(cosigned === undefined ? [] : [{ name: 'witnesses' as const, state: cosigned.state }]),
   ]
   return {
@@ -232,8 +232,8 @@ function entryOf(leaf: Record<string, unknown>): ReceiptEntry {
   }
 }
 
-function stateOf(isOk: () => boolean): 'ok' | 'failed' {
-  return resultOf(isOk) === true ? 'ok' : 'failed'
+function pending(name: ReceiptStep['name']): ReceiptStep {
+  return { name, state: 'pending' }
 }
 
 /** `undefined` for every failed check. */

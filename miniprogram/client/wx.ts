@@ -18,25 +18,23 @@ export interface WeChatAnswer {
   readonly data: unknown
 }
 
-export interface WeChatRequest extends Callbacks<WeChatAnswer> {
-  readonly url: string
-  readonly method: 'GET' | 'POST'
-  readonly header: Record<string, string>
-  readonly data?: ArrayBuffer
-  readonly dataType: string
-  readonly responseType: 'arraybuffer'
-  readonly timeout: number
-}
-
-export interface WeChatContainerCall extends Callbacks<WeChatAnswer> {
-  readonly config: { readonly env: string }
-  readonly path: string
+interface WeChatCall extends Callbacks<WeChatAnswer> {
   readonly method: 'GET' | 'POST'
   readonly header: Record<string, string>
   readonly data?: ArrayBuffer | string
   readonly dataType: string
   readonly responseType: 'arraybuffer' | 'text'
   readonly timeout: number
+}
+
+export interface WeChatRequest extends WeChatCall {
+  readonly url: string
+  readonly data?: ArrayBuffer
+}
+
+export interface WeChatContainerCall extends WeChatCall {
+  readonly config: { readonly env: string }
+  readonly path: string
 }
 
 /** `onClose` may never be called, for example after the phone slept. */

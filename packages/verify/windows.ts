@@ -1,11 +1,11 @@
 /** How far `created` of a signature may lie from the verifier's clock. */
 import type { SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
 
-/** What the service accepts of devices and of pushing backends. */
+/** The window in which the service accepts signatures of devices and pushing backends. */
 export const serviceWindow: SignatureWindow = { past: 120, future: 10 }
 
-/** What a backend accepts of devices: as the service, plus the time on the way to the backend. */
+/** The window in which a backend accepts signatures of devices: that of the service plus latency. */
 export const deviceWindow: SignatureWindow = { past: 130, future: 20 }
 
-/** What a backend accepts of the gateway, which signs when it forwards. */
+/** The window in which a backend accepts signatures of the gateway, which signs when it forwards. */
 export const gatewayWindow: SignatureWindow = { past: 60, future: 20 }

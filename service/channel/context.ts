@@ -62,7 +62,7 @@ export interface ExchangeRecord {
   /** The address group of the sender: samples the refusals that are logged, and is never logged. */
   readonly source: string
   readonly kind: 'login' | 'request' | 'clear' | 'push'
-  /** Of the inner request, if it was parsed. Attacker-controlled: capital letters. */
+  /** The method of the inner request, if it was parsed. Attacker-controlled: capital letters. */
   readonly method?: string
   readonly status: number
   readonly code?: string
@@ -70,7 +70,7 @@ export interface ExchangeRecord {
   readonly durationMs: number
   /** Absent where no frame was read. */
   readonly stages?: readonly StageTime[]
-  /** Of a login that received a rank. */
+  /** The risk of a login, if WeChat returned a rank. */
   readonly risk?: ObservedRisk
   /** The cause of `internal` and `unavailable`. */
   readonly error?: unknown

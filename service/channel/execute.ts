@@ -18,7 +18,7 @@ interface Answered {
   readonly kind: 'answered'
   readonly reply: ResponseMessage
   readonly confirmed: ConfirmedCaller
-  /** Of an own route's handler. */
+  /** The writes that the handler of an own route returned. */
   readonly writes: readonly Write[]
 }
 

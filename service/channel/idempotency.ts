@@ -187,7 +187,7 @@ function readState(context: ExchangeContext, record: IdempotencyRecord | undefin
   }
 }
 
-/** Of concurrent repetitions, one takes over the claim of the interrupted request; the others are refused. */
+/** Takes over the claim of an interrupted request. Only one of several concurrent repetitions succeeds. */
 async function takeOver(
   context: ExchangeContext,
   { user, key, now }: WriteOf<'claim-idempotency'>,

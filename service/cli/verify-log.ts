@@ -6,9 +6,8 @@ import type { SecretWrapper } from '../keys/wrapping.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import type { Store } from '../store/store.ts'
 import { cacheBlindIndex, createBlindIndex } from '../tlog/blind-index.ts'
-import type { CheckedLog, ClaimedTree } from '../tlog/fsck/check-database.ts'
+import type { CheckedLog, ClaimedTree, KeyedChecks } from '../tlog/fsck/check-database.ts'
 import { checkDatabase } from '../tlog/fsck/check-database.ts'
-import type { DetailCheck } from '../tlog/fsck/check-entry.ts'
 import { checkDetails, readLeaf } from '../tlog/fsck/check-entry.ts'
 import type { FoundEntry } from '../tlog/fsck/check-tree.ts'
 import { checkTree } from '../tlog/fsck/check-tree.ts'
@@ -26,7 +25,7 @@ import {
 import type { Findings } from '../tlog/fsck/findings.ts'
 import { collectFindings } from '../tlog/fsck/findings.ts'
 import { HttpLogFailed, httpLog, readHttpCheckpoint } from '../tlog/fsck/http-log.ts'
-import { createRowMacs, type RowMacs } from '../tlog/row-macs.ts'
+import { createRowMacs } from '../tlog/row-macs.ts'
 import { createSubjectKeyFinder } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
 import { asCommandFailed, CommandFailed, UsageError } from './command.ts'
@@ -87,7 +86,6 @@ export async function verifyStore(
   const last = wrapper === undefined ? undefined : await findLastCheck(dataFolder, wrapper)
   const before = (last ?? []).map((log) => ({ ...log, named: `the last run (${log.size} entries)` }))
   const keyed = wrapper === undefined ? undefined : await keyedChecks(store, wrapper, findings)
-  const details = keyed?.details
   const { claimed, losses } = await explainLosses(store, { own: [...pinnedCheckpoints, ...before], given })
   const progress = startProgress(terminal, 'verifying')
   const report = await checkDatabase({
@@ -95,14 +93,12 @@ export async function verifyStore(
     findings,
     keysOf: keys.keysOf,
     claimed,
-    checkDetail: details?.check,
-    seePending: details?.seePending,
-    macs: keyed?.macs,
+    keyed,
     since: new Map(options.isIncremental ? (last ?? []).map((log) => [log.origin, log]) : []),
     onProgress: progress.show,
   })
   progress.clear()
-  details?.finish()
+  keyed?.details.finish()
   if (findings.count === 0 && wrapper !== undefined)
     await saveResult(dataFolder, wrapper, report.logs, terminal)
   const checked = {
@@ -113,7 +109,7 @@ export async function verifyStore(
     given: given.map(({ origin, size }) => ({ origin, size })),
     keys: keys.from,
     losses,
-    details: details === undefined ? null : { ...details.count },
+    details: keyed === undefined ? null : { ...keyed.details.count },
     since: options.isIncremental && last !== undefined ? last.map(({ size }) => size) : null,
   }
   return { findings, logs: report.logs, checked, lines: linesOf(checked, report.logs.length) }
@@ -165,11 +161,6 @@ async function keyedChecks(store: Store, wrapper: SecretWrapper, findings: Findi
     now: currentTime(),
   })
   return { details, macs: createRowMacs(lookupKey) }
-}
-
-interface KeyedChecks {
-  readonly details: DetailCheck
-  readonly macs: RowMacs
 }
 
 /** Only the given log keys, if any; otherwise those of the database. */

@@ -2,7 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { findDevelopmentMasterKey, findWeakness, parseMasterKeys } from '../keys/master-keys.ts'
-import { type DatabaseLocation, type DatabaseVariables, parseDatabase } from '../store/open-store.ts'
+import {
+  type DatabaseLocation,
+  type DatabaseVariables,
+  isInMemory,
+  parseDatabase,
+} from '../store/open-store.ts'
 import { parseRetention, type RetentionSettings } from '../tlog/settings.ts'
 import { fileVariables, findUnknownVariables, variables } from './variables.ts'
 
@@ -71,9 +76,8 @@ function withFiles(environment: Environment): Environment {
 /** @throws Error for the operator. */
 export function locateDatabase(values: DatabaseVariables, mode: Mode): DatabaseLocation {
   const database = parseDatabase(values)
-  if (mode === 'production' && database.kind === 'sqlite' && database.path === ':memory:') {
+  if (mode === 'production' && isInMemory(database))
     throw new Error('MINISEAL_DATABASE must not be in memory in production')
-  }
   return database
 }
 

@@ -206,7 +206,7 @@ async function endExpired(
   }
 }
 
-/** Runs `task` on request, one run at a time, with a pause in proportion to its duration. Requests meanwhile coalesce. */
+/** Runs `task` on request, one run at a time, with a pause in proportion to its duration. Requests during a run coalesce. */
 function coalesced(task: () => Promise<void>): { readonly request: () => void; readonly stop: () => void } {
   let isRequested = false
   let isRunning = false

@@ -33,7 +33,7 @@ export interface UpstreamFault {
   /** The prefix of the route, from the configuration. */
   readonly route: string
   readonly cause: UpstreamCause
-  /** Of the system or of the HTTP client, for example `ECONNRESET`. */
+  /** The error code of the system or of the HTTP client, for example `ECONNRESET`. */
   readonly errno: string | undefined
 }
 

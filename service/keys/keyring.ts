@@ -160,7 +160,7 @@ function rank(key: ServiceKey, at: number): number {
   return key.notBefore > at ? -key.notBefore : key.notBefore
 }
 
-/** Of two keys activated in the same second, the retired one, which has an end, comes second. */
+/** For sorting: of two keys activated in the same second, the one with an end, which is retired, comes second. */
 function endOf({ notAfter }: ServiceKey): number {
   return notAfter === 0 ? Number.MAX_SAFE_INTEGER : notAfter
 }

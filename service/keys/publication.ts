@@ -25,9 +25,9 @@ export interface ChannelSettings {
 
 /** The names of a service's logs. */
 export interface LogNames {
-  /** Of the current log. */
+  /** The origin of the current log. */
   readonly origin: string
-  /** Of ended logs, the newest first. */
+  /** The origins of ended logs, the newest first. */
   readonly ended: readonly string[]
 }
 

@@ -22,7 +22,7 @@ export interface RewrapResult {
   readonly rewrapped: number
   /** Values that are not wrapped with the current key afterwards. */
   readonly remaining: number
-  /** Those that no configured key can unwrap, unchanged. */
+  /** Number of values that no configured key can unwrap. They are unchanged. */
   readonly unreadable: number
 }
 
@@ -63,7 +63,7 @@ export async function rewrapAll(
   return { rewrapped, remaining: await countOld(store, wrapper), unreadable }
 }
 
-/** In the order of the rows' keys, so that each unreadable value is visited once. */
+/** The values under old keys, in the order of the rows' keys, so that each unreadable value is visited once. */
 async function* oldValues(
   store: Store,
   wrapper: SecretWrapper,

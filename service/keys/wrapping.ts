@@ -19,7 +19,7 @@ const nonceLength = 24
 const tagLength = 16
 const headLength = 1 + hintLength + nonceLength
 
-/** Where a secret is stored: the associated data. */
+/** The place where a secret is stored, as associated data. */
 export interface SecretContext {
   /** `table.column` */
   readonly column: string

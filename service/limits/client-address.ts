@@ -1,7 +1,7 @@
 /** Identifies clients by address: one IPv4 address, or the /64 of one IPv6 subscriber. */
 import { isIP } from 'node:net'
 
-/** Who sent a frame, for rate limits and the audit log. */
+/** The sender of a frame, for rate limits and the audit log. */
 export interface Sender {
   /** The address group that rate limits count. */
   readonly source: string

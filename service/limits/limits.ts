@@ -28,7 +28,7 @@ export interface ResourceUsage {
   readonly bodyBytes: number
 }
 
-/** Who sent a verified request. */
+/** The sender of a verified request. */
 export interface Requester {
   readonly user: string
   readonly device: string

@@ -88,7 +88,7 @@ export function createLogSink(writeText: WriteText, retryDelay = defaultRetryDel
   }
 }
 
-/** A log line that reports how many lines before it were dropped. */
+/** A log line with the number of dropped lines before it. */
 function droppedLine(lines: number): string {
   return `${JSON.stringify({ level: 40, time: new Date().toISOString(), event: 'log.dropped', lines })}\n`
 }

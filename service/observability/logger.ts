@@ -60,13 +60,13 @@ export function logTlog(log: Logger): (event: LogEvent) => void {
   return (event) => {
     switch (event.kind) {
       case 'health':
-        if (event.health.kind !== 'refused')
-          return log.info({ event: 'tlog.health', health: event.health.kind })
+        if (event.health === 'open' || event.health === 'starting')
+          return log.info({ event: 'tlog.health', health: event.health })
         return log.error({
           event: 'tlog.health',
           health: 'refused',
-          refusal: event.health.refusal,
-          text: `${refusalTexts[event.health.refusal]}; see miniseal audit status`,
+          refusal: event.health,
+          text: `${refusalTexts[event.health]}; see miniseal audit status`,
         })
       case 'sequenced':
         return log.debug({ event: 'tlog.sequenced', entries: event.leaves, size: event.size })

@@ -53,7 +53,7 @@ export function fanOut<T>(...observers: readonly ((value: T) => void)[]): (value
   }
 }
 
-/** Who may read the metrics: clients with the token, all clients, or none. */
+/** The clients that may read the metrics: those with the token, all, or none. */
 export type MetricsAccess =
   | { readonly kind: 'token'; readonly token: string }
   | { readonly kind: 'open' }

@@ -21,14 +21,14 @@ export const problemDocument = z.looseObject({
   /** UNIX seconds, by the service's clock. */
   time: z.number().int(),
   retryable: z.boolean(),
-  /** Of the request's Idempotency-Key; see `ProblemDetails.outcome`. */
+  /** The outcome of the request's Idempotency-Key; see `ProblemDetails.outcome`. */
   outcome: z.enum(['none', 'unknown']).optional(),
-  /** Of `unavailable`: the disk is nearly full. */
+  /** With `unavailable`: the disk is nearly full. */
   reason: z.literal('storage_full').optional(),
-  /** Of `step_up_required`. */
+  /** With `step_up_required`. */
   challenge: z.string().optional(),
   summary: z.string().optional(),
-  /** Of `signature_invalid`, in development only. */
+  /** With `signature_invalid`, in development only. */
   base_sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)

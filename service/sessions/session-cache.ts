@@ -19,9 +19,9 @@ export interface OpenSession {
 }
 
 export interface SessionCache {
-  /** In any state. @throws StoreUnavailable; Error when its keys cannot be unwrapped. */
+  /** Finds a session in any state. @throws StoreUnavailable; Error when its keys cannot be unwrapped. */
   find(id: Uint8Array): Promise<OpenSession | undefined>
-  /** As {@link SessionCache.find}, always from the database. */
+  /** Like {@link SessionCache.find}, but always reads the database. */
   reload(id: Uint8Array): Promise<OpenSession | undefined>
   close(): void
 }

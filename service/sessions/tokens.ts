@@ -46,7 +46,7 @@ const claims = z.object({
  */
 interface VerifiedToken {
   readonly subject: TokenSubject
-  /** Of the signing key. */
+  /** The `kid` of the signing key. */
   readonly kid: string
   /** UNIX seconds: the first second after its lifetime. */
   readonly expiresAt: number

@@ -71,7 +71,7 @@ export function defineWrites({
 }
 
 export interface AuditorReads {
-  /** In any state, ordered by name: the caller checks `expiresAt` and `revokedAt`. */
+  /** All auditors, ordered by name. The caller checks `expiresAt` and `revokedAt`. */
   listAuditors(): Promise<readonly AuditorRecord[]>
 }
 

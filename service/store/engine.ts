@@ -154,6 +154,7 @@ function insertRow<T extends PgTable>(queries: Queries, table: T, values?: Colum
   return queries.insert<PgTable>(table).values({ ...Object.fromEntries(slots), ...values })
 }
 
+/** An UPDATE of the rows that meet the condition. */
 export function compileUpdate<T extends PgTable>(
   queries: Queries,
   table: T,
@@ -163,6 +164,7 @@ export function compileUpdate<T extends PgTable>(
   return compile(queries.update<PgTable>(table).set(values).where(condition).returning(touched))
 }
 
+/** A DELETE of the rows that meet the condition. */
 export function compileDelete(queries: Queries, table: PgTable, condition: SQL | undefined): Compiled {
   return compile(queries.delete(table).where(condition).returning(touched))
 }

@@ -35,7 +35,7 @@ export function defineTables(kit: ColumnKit, { users }: Pick<UserTables, 'users'
     {
       user: text('user_id').notNull(),
       id: bytes('id').notNull(),
-      /** From 1. */
+      /** The number of the event in the outbox, from 1. */
       sequence: integer('sequence').notNull(),
       payloadWrapped: bytes('payload_wrapped').notNull(),
       createdAt: seconds('created_at').notNull(),
@@ -59,7 +59,7 @@ export interface OutboxPage {
   readonly first: number
   /** The number of the newest event, pruned or not; 0 before the first one. */
   readonly last: number
-  /** In order and without gaps, from the first requested event that was not pruned. */
+  /** The events in order and without gaps, from the first requested one that was not pruned. */
   readonly events: readonly EventRecord[]
 }
 

@@ -24,6 +24,11 @@ export async function openStore(database: DatabaseLocation, options: StoreOption
   }
 }
 
+/** Whether the database ends with the process. */
+export function isInMemory(database: DatabaseLocation): boolean {
+  return database.kind === 'sqlite' && database.path === ':memory:'
+}
+
 /** The environment variables of the database. */
 export interface DatabaseVariables {
   readonly MINISEAL_DATABASE: string

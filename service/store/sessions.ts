@@ -154,7 +154,7 @@ export function defineWrites({
 }
 
 export interface SessionReads {
-  /** In any state: the caller checks `endedAt`, `expiresAt` and `deviceRevokedAt`. */
+  /** Finds a session in any state. The caller checks `endedAt`, `expiresAt` and `deviceRevokedAt`. */
   findSession(id: Uint8Array): Promise<SessionRecord | undefined>
   /** Newest first, including ended sessions until they are pruned. */
   listSessions(user: string): Promise<readonly SessionRecord[]>

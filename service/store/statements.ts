@@ -61,7 +61,7 @@ export interface Statements {
   areShareable(writes: readonly Write[]): boolean
   /** What listeners are notified of after a commit of these writes. */
   changesOf(writes: readonly Write[]): readonly Change[]
-  /** In order. */
+  /** The steps of pruning, in order. */
   readonly prune: readonly PruneStep[]
   /** Inserts a row and deletes it, in one transaction. Other processes may do the same, so row counts do not matter. */
   readonly probe: readonly BoundStatement[]
@@ -132,7 +132,7 @@ function compilePruning(engine: Engine<Tables>): readonly PruneStep[] {
   ]
 }
 
-/** Not a scope of any caller. */
+/** A scope that no caller uses. */
 const probeScope = 'readyz'
 
 function compileProbe({

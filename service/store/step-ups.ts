@@ -24,7 +24,7 @@ export function defineTables({ table, text, seconds, bytes, integer, index, chec
       challenge: bytes('challenge').primaryKey(),
       user: text('user_id').notNull(),
       device: text('device_id').notNull(),
-      /** Of the request to be confirmed. */
+      /** The fingerprint of the request to be confirmed. */
       fingerprint: bytes('fingerprint').notNull(),
       /** The first second at which the challenge is no longer valid. */
       expiresAt: seconds('expires_at').notNull(),
@@ -103,7 +103,7 @@ export function defineWrites({
 }
 
 export interface StepUpReads {
-  /** In any state, until it is pruned. */
+  /** Finds a challenge in any state, until it is pruned. */
   findStepUp(challenge: Uint8Array): Promise<StepUpRecord | undefined>
 }
 

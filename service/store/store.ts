@@ -125,7 +125,7 @@ export interface CommitReport {
   readonly durationMs: number
   /** `failed`: StoreUnavailable. A refused write counts as `done`. */
   readonly outcome: 'done' | 'failed'
-  /** Of a failure: see {@link faultCodeOf}. */
+  /** The result code of a failure: see {@link faultCodeOf}. */
   readonly code?: string | undefined
 }
 

@@ -59,15 +59,15 @@ function entryColumns({ text, bytes, integer, seconds }: ColumnKit) {
     at: integer('at').notNull(),
     kind: text('kind').notNull(),
     result: text('result').$type<LeafResult>().notNull(),
-    /** Of a refusal. */
+    /** The problem code of a refusal. */
     code: text('code'),
     app: text('app'),
     userBlindIndex: bytes('user_blind_index'),
     deviceBlindIndex: bytes('device_blind_index'),
     ipBlindIndex: bytes('ip_blind_index'),
-    /** Of the whole path, without its query. */
+    /** The blind index of the whole path, without its query. */
     pathBlindIndex: bytes('path_blind_index'),
-    /** Of the path's first segment, for example `/wallet`. */
+    /** The blind index of the path's first segment, for example `/wallet`. */
     areaBlindIndex: bytes('area_blind_index'),
     /** Sealed disclosures and salts; null without them. */
     detail: bytes('detail'),

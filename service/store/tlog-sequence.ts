@@ -25,14 +25,14 @@ export interface SequenceBatch {
   readonly state: LogState
   /** The partial tiles: the last one of each level, where it is not full. */
   readonly edge: readonly TileRecord[]
-  /** In the order of their indexes. Never empty. */
+  /** The entries in the order of their indexes. Never empty. */
   readonly pending: readonly Pick<AuthenticatedPendingEntry, 'hash' | 'leaf' | 'mac'>[]
 }
 
 /** The tree after a batch. */
 export interface Growth {
   readonly root: Uint8Array
-  /** Of the new state. */
+  /** The authentication code of the new state. */
   readonly mac: Uint8Array | null
   /** The tiles that changed, whole. */
   readonly tiles: readonly GrownTile[]

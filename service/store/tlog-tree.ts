@@ -57,7 +57,7 @@ function defineCheckpoints({ table, text, bytes, integer, seconds, primaryKey }:
     {
       log: integer('log').notNull(),
       size: integer('size').notNull(),
-      /** Of the last signature; 0: to be signed again at once. */
+      /** The time of the last signature; 0: to be signed again immediately. */
       signedAt: seconds('signed_at').notNull(),
       /** The signed note, without cosignatures. */
       note: text('note').notNull(),
@@ -190,7 +190,7 @@ function defineCheckpointWrites(queries: Queries, { tlogCheckpoints }: TreeTable
 }
 
 export interface TreeReads {
-  /** Of the newest log, which receives entries. `undefined` before the first start. */
+  /** The state of the newest log, which receives entries. `undefined` before the first start. */
   findLogState(): Promise<LogState | undefined>
   /** All logs, the oldest first. */
   listLogStates(): Promise<readonly LogState[]>

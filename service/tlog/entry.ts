@@ -22,7 +22,7 @@ export interface LogEntryInput {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly retention: Retention
-  /** Of a refusal. */
+  /** The problem code of a refusal. */
   readonly code?: string | undefined
   readonly app?: string | undefined
   readonly groups?: Disclosures

@@ -58,15 +58,15 @@ export type Assessment =
   | { readonly kind: 'unstarted' }
   | ({ readonly kind: 'refused'; readonly refusal: Refusal } & Found)
 
-/** What was read; after a refusal possibly incomplete. */
+/** The data that an assessment has read; after a refusal possibly incomplete. */
 interface Found {
-  readonly state: LogState | undefined
-  readonly checkpoint: CheckpointRecord | undefined
-  readonly pinnedCheckpoint: PinnedCheckpoint | undefined
+  readonly state?: LogState
+  readonly checkpoint?: CheckpointRecord | undefined
+  readonly pinnedCheckpoint?: PinnedCheckpoint | undefined
 }
 
-/** What an assessment reads. */
-export interface LogPaths {
+/** The parts of a log: its database, keys and pinned checkpoints. */
+export interface LogParts {
   readonly store: Store
   readonly checkpointPin: CheckpointPin
   readonly keyring: Keyring
@@ -87,47 +87,40 @@ export interface Proved {
 }
 
 /** Assesses the current log. @throws StoreUnavailable; errors of the file system */
-export async function assessLog(paths: LogPaths, proved: Proved = { mark: '' }): Promise<Assessment> {
-  const { store, checkpointPin } = paths
+export async function assessLog(parts: LogParts, proved: Proved = { mark: '' }): Promise<Assessment> {
+  const { store, checkpointPin } = parts
   for (;;) {
     const newest = await store.findLogState()
-    if (newest === undefined) return await assessAbsent(paths)
+    if (newest === undefined) return await assessAbsent(parts)
     try {
       // In this order, signatures of other processes in between can only put the tree ahead.
       const pinnedCheckpoint = await checkpointPin.find(newest.origin)
       const checkpoint = await store.findLatestCheckpoint(newest.log)
       const state = await store.findLogState()
       if (state?.log !== newest.log) continue
-      return await assessFound(paths, { state, checkpoint, pinnedCheckpoint }, proved)
+      return await assessFound(parts, { state, checkpoint, pinnedCheckpoint }, proved)
     } catch (error) {
       if (!(error instanceof PinnedCheckpointDamaged)) throw error
-      return {
-        kind: 'refused',
-        refusal: 'pinned-checkpoint-damaged',
-        state: newest,
-        checkpoint: undefined,
-        pinnedCheckpoint: undefined,
-      }
+      return { kind: 'refused', refusal: 'pinned-checkpoint-damaged', state: newest }
     }
   }
 }
 
-async function assessAbsent({ checkpointPin, origin }: LogPaths): Promise<Assessment> {
-  const nothing = { state: undefined, checkpoint: undefined, pinnedCheckpoint: undefined }
+async function assessAbsent({ checkpointPin, origin }: LogParts): Promise<Assessment> {
   try {
     const pinnedCheckpoint = await checkpointPin.find(origin)
     if (pinnedCheckpoint === undefined) return { kind: 'unstarted' }
-    return { kind: 'refused', refusal: 'log-missing', ...nothing, pinnedCheckpoint }
+    return { kind: 'refused', refusal: 'log-missing', pinnedCheckpoint }
   } catch (error) {
     if (!(error instanceof PinnedCheckpointDamaged)) throw error
-    return { kind: 'refused', refusal: 'pinned-checkpoint-damaged', ...nothing }
+    return { kind: 'refused', refusal: 'pinned-checkpoint-damaged' }
   }
 }
 
-async function assessFound(paths: LogPaths, seen: FoundLog, proved: Proved): Promise<Assessment> {
+async function assessFound(parts: LogParts, seen: FoundLog, proved: Proved): Promise<Assessment> {
   const mark = markOf(seen)
-  const conflict = await findConflict(paths, seen)
-  const refusal = conflict ?? (proved.mark === mark ? undefined : await findDamage(paths.store, seen))
+  const conflict = await findConflict(parts, seen)
+  const refusal = conflict ?? (proved.mark === mark ? undefined : await findDamage(parts.store, seen))
   proved.mark = refusal === undefined ? mark : ''
   return refusal === undefined ? { kind: 'sound', ...seen } : { kind: 'refused', refusal, ...seen }
 }
@@ -140,7 +133,7 @@ function markOf({ state, checkpoint, pinnedCheckpoint }: FoundLog): string {
 
 /** Checks that do not need the tree. */
 async function findConflict(
-  { checkpointPin, keyring, macs, origin, isOriginGiven }: LogPaths,
+  { checkpointPin, keyring, macs, origin, isOriginGiven }: LogParts,
   { state, checkpoint, pinnedCheckpoint }: FoundLog,
 ): Promise<Refusal | undefined> {
   if (isOriginGiven && !isOriginOf(state.origin, origin)) return 'origin-differs'
@@ -193,10 +186,7 @@ async function findDamage(
 // Events for logger and metrics. They never contain the content of an entry.
 
 /** Whether the log accepts entries. */
-export type LogHealth =
-  | { readonly kind: 'starting' }
-  | { readonly kind: 'open' }
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
+export type LogHealth = 'starting' | 'open' | Refusal
 
 export type LogEvent =
   /** The health changed. */

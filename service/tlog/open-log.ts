@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogNames } from '../keys/publication.ts'
 import { ProblemError } from '../problems/problem-error.ts'
 import type { CheckpointRecord } from '../store/tlog-tree.ts'
-import type { EntryGate, LogEvent, LogPaths, LogTask, Refusal } from './log-health.ts'
+import type { EntryGate, LogEvent, LogHealth, LogParts, LogTask } from './log-health.ts'
 import { startLoop } from './loop.ts'
 import { createPublisher, type Publisher } from './publisher.ts'
 import type { LogReader } from './reader.ts'
@@ -25,7 +25,7 @@ const pinPolls = 5
 /** Attempts to sequence pending entries before the log stops. */
 const lastAttempts = 3
 
-export interface LogOptions extends LogPaths {
+export interface LogOptions extends LogParts {
   readonly witnesses: readonly WitnessTarget[]
   readonly timestampUrl: string | undefined
   /** UNIX seconds. */
@@ -48,7 +48,7 @@ export interface WitnessStatus {
 
 /** For `/readyz`, metrics and commands. */
 export interface LogStatus {
-  readonly health: 'starting' | 'open' | Refusal
+  readonly health: LogHealth
   readonly origin: string
   /** Leaves in the tree. */
   readonly size: number
@@ -114,7 +114,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   return {
     gate: {
       assertAcceptingEntries() {
-        if (publisher.health().kind === 'open' && !sequencer.isDamaged()) return
+        if (publisher.health() === 'open' && !sequencer.isDamaged()) return
         throw new ProblemError('unavailable', 'audit log unavailable; request refused')
       },
       notify: drainLoop.notify,
@@ -144,9 +144,7 @@ async function firstSteps(publisher: Publisher, publish: () => Promise<void>, pe
   const until = performance.now() + pinPatience * period
   for (;;) {
     await publish()
-    const health = publisher.health()
-    const isWaiting = health.kind === 'refused' && health.refusal === 'pinned-checkpoint-missing'
-    if (!isWaiting || performance.now() > until) return
+    if (publisher.health() !== 'pinned-checkpoint-missing' || performance.now() > until) return
     await sleep(period / pinPolls)
   }
 }
@@ -157,9 +155,8 @@ async function readStatus(publisher: Publisher, isDamaged: boolean, options: Log
   const state = await store.findLogState()
   const checkpoint = state && (await store.findLatestCheckpoint(state.log))
   const signedAt = checkpoint?.signedAt ?? 0
-  const found = health.kind === 'refused' ? health.refusal : health.kind
   return {
-    health: found === 'open' && isDamaged ? 'tree-damaged' : found,
+    health: health === 'open' && isDamaged ? 'tree-damaged' : health,
     origin: publisher.names().origin,
     size: state?.size ?? 0,
     checkpointSize: checkpoint?.size ?? null,

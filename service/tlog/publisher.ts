@@ -12,7 +12,7 @@ import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Write } from '../store/store.ts'
 import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
 import { signCheckpoint } from './checkpoint.ts'
-import type { Assessment, LogEvent, LogHealth, LogPaths, Proved } from './log-health.ts'
+import type { Assessment, LogEvent, LogHealth, LogParts, Proved } from './log-health.ts'
 import { assessLog } from './log-health.ts'
 import { startWrites } from './origin.ts'
 
@@ -29,7 +29,7 @@ export interface Publisher {
   health(): LogHealth
   /** The largest signed size, as far as this process has read. */
   signed(): { readonly log: number; readonly size: number } | undefined
-  /** As of the last step. */
+  /** The names of the logs at the last step. */
   names(): LogNames
 }
 
@@ -44,40 +44,40 @@ interface Memory {
 }
 
 export function createPublisher(
-  paths: LogPaths,
+  parts: LogParts,
   now: () => number,
   record: (event: LogEvent) => void,
 ): Publisher {
   const memory: Memory = {
-    health: { kind: 'starting' },
-    names: noLog(paths),
+    health: 'starting',
+    names: noLog(parts),
     signed: undefined,
     requested: undefined,
     proved: { mark: '' },
   }
   const enter = (health: LogHealth): void => {
-    if (nameOf(health) !== nameOf(memory.health)) record({ kind: 'health', health })
+    if (health !== memory.health) record({ kind: 'health', health })
     memory.health = health
   }
   const step = async (isPrompt: boolean): Promise<void> => {
-    const assessment = await assessStarted(paths, memory.proved, now())
-    memory.names = await namesOf(paths, memory.names, assessment.state)
+    const assessment = await assessStarted(parts, memory.proved, now())
+    memory.names = await namesOf(parts, memory.names, assessment.state)
     if (assessment.kind === 'refused') {
-      enter({ kind: 'refused', refusal: assessment.refusal })
+      enter(assessment.refusal)
       if (assessment.refusal === 'pinned-checkpoint-missing')
-        await seekPinnedCheckpoint(paths, memory, assessment)
+        await seekPinnedCheckpoint(parts, memory, assessment)
       return
     }
     const { state, checkpoint } = assessment
-    await recordOtherLogs(paths, memory, assessment)
+    await recordOtherLogs(parts, memory, assessment)
     memory.requested = undefined
-    const note = signedNote(paths.keyring, state, now())
-    if (isDue(state, checkpoint, now(), isPrompt) || hasOtherKeys(paths.keyring, checkpoint, note)) {
-      await publish(paths, state, { last: checkpoint, note, signedAt: now() })
+    const note = signedNote(parts.keyring, state, now())
+    if (isDue(state, checkpoint, now(), isPrompt) || hasOtherKeys(parts.keyring, checkpoint, note)) {
+      await publish(parts, state, { last: checkpoint, note, signedAt: now() })
       memory.signed = { log: state.log, size: state.size }
       record({ kind: 'signed', origin: state.origin, size: state.size })
     }
-    enter({ kind: 'open' })
+    enter('open')
   }
   let steps: Promise<unknown> = Promise.resolve()
   return {
@@ -93,43 +93,39 @@ export function createPublisher(
 }
 
 /** Before the first start. */
-function noLog({ origin }: LogPaths): Memory['names'] {
+function noLog({ origin }: LogParts): Memory['names'] {
   return { log: undefined, origin, ended: [] }
 }
 
 /** Read again only when a new log was started. Clients cache the names for a day. */
 async function namesOf(
-  paths: LogPaths,
+  parts: LogParts,
   known: Memory['names'],
   state: LogState | undefined,
 ): Promise<Memory['names']> {
-  if (state === undefined) return noLog(paths)
+  if (state === undefined) return noLog(parts)
   const { log, origin } = state
   if (known.log === log && known.origin === origin) return known
-  const before = log === 0 ? [] : (await paths.store.listLogStates()).filter((other) => other.log < log)
+  const before = log === 0 ? [] : (await parts.store.listLogStates()).filter((other) => other.log < log)
   return { log, origin, ended: before.map((other) => other.origin).reverse() }
-}
-
-function nameOf(health: LogHealth): string {
-  return health.kind === 'refused' ? health.refusal : health.kind
 }
 
 type Started = Exclude<Assessment, { kind: 'unstarted' }>
 type Sound = Extract<Assessment, { kind: 'sound' }>
 
 /** Starts the first log of a database; exactly one of several processes succeeds. */
-async function assessStarted(paths: LogPaths, proved: Proved, now: number): Promise<Started> {
+async function assessStarted(parts: LogParts, proved: Proved, now: number): Promise<Started> {
   for (;;) {
-    const assessment = await assessLog(paths, proved)
+    const assessment = await assessLog(parts, proved)
     if (assessment.kind !== 'unstarted') return assessment
-    const { store, origin, macs } = paths
+    const { store, origin, macs } = parts
     await store.commit(startWrites({ log: 0, origin, previous: undefined, now, macs }))
   }
 }
 
 /** Pins checkpoints and successors of other machines, so that this machine detects a restore. */
 async function recordOtherLogs(
-  { store, checkpointPin }: LogPaths,
+  { store, checkpointPin }: LogParts,
   memory: Memory,
   { state, checkpoint, pinnedCheckpoint }: Sound,
 ): Promise<void> {
@@ -147,7 +143,7 @@ async function recordOtherLogs(
  * Processes sign only if the database matches their pinned checkpoint: a reissued checkpoint proves that, and is pinned.
  */
 async function seekPinnedCheckpoint(
-  { store, checkpointPin }: LogPaths,
+  { store, checkpointPin }: LogParts,
   memory: Memory,
   { state, checkpoint }: Extract<Assessment, { kind: 'refused' }>,
 ): Promise<void> {
@@ -194,7 +190,7 @@ interface Signing {
 
 /** Pins the checkpoint first: every published checkpoint is pinned. */
 async function publish(
-  { store, checkpointPin }: LogPaths,
+  { store, checkpointPin }: LogParts,
   { log, size }: LogState,
   { last, note, signedAt }: Signing,
 ): Promise<void> {

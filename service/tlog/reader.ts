@@ -20,9 +20,9 @@ import { TreeDamaged } from './tree.ts'
 
 /** The inclusion proof of an entry. */
 export interface EntryProof {
-  /** In its log. */
+  /** The index of the entry in its log. */
   readonly index: number
-  /** Of the checkpoint. */
+  /** The size of the checkpoint. */
   readonly size: number
   /** PATH(index, D[size]) of RFC 6962, the leaf's sibling first. */
   readonly hashes: readonly Uint8Array[]

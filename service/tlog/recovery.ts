@@ -3,11 +3,11 @@ import type { Checkpoint } from 'miniseal-protocol/tlog/checkpoint'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { Store } from '../store/store.ts'
 import { type CheckpointPin, type PinnedCheckpoint, PinnedCheckpointDamaged } from './checkpoint-pin.ts'
-import { assessLog, type LogPaths, refusalTexts } from './log-health.ts'
+import { assessLog, type LogParts, refusalTexts } from './log-health.ts'
 import { findFreeOrigin, startWrites } from './origin.ts'
 import { createPublisher } from './publisher.ts'
 
-/** Not possible in the current state; the message is for the operator. */
+/** The operation is not possible in the current state. The message is for the operator. */
 export class RecoveryRefused extends Error {}
 
 /** A new log, and the checkpoint that its first entry cites. */
@@ -27,12 +27,12 @@ const attempts = 50
  * @param base the new origin, or its prefix if it is taken
  * @throws RecoveryRefused while other processes extend the log
  */
-export async function startNextLog(paths: LogPaths, base: string, now: number): Promise<NextLog> {
-  const { store, checkpointPin, macs } = paths
+export async function startNextLog(parts: LogParts, base: string, now: number): Promise<NextLog> {
+  const { store, checkpointPin, macs } = parts
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const state = await closeOff(paths, now)
-    const ended = state?.origin ?? paths.origin
-    const previous = await findLastSigned(paths, ended, state?.log)
+    const state = await closeOff(parts, now)
+    const ended = state?.origin ?? parts.origin
+    const previous = await findLastSigned(parts, ended, state?.log)
     const origin = await findFreeOrigin(base, (candidate) => isTaken(store, checkpointPin, candidate))
     const log = state === undefined ? 0 : state.log + 1
     const lock = state === undefined ? [] : [{ kind: 'lock-log-state' as const, ...state }]
@@ -46,26 +46,26 @@ export async function startNextLog(paths: LogPaths, base: string, now: number): 
 }
 
 /** The final state of the old log; a healthy log is completely signed. */
-async function closeOff(paths: LogPaths, now: number) {
-  const state = await paths.store.findLogState()
+async function closeOff(parts: LogParts, now: number) {
+  const state = await parts.store.findLogState()
   if (state === undefined) return undefined
   const publisher = createPublisher(
-    paths,
+    parts,
     () => now,
     () => {},
   )
   await publisher.step(true)
   const signed = publisher.signed()
-  if (publisher.health().kind !== 'open' || signed?.log !== state.log) return state
+  if (publisher.health() !== 'open' || signed?.log !== state.log) return state
   // If entries were sequenced meanwhile, the commit is refused and retried.
-  const record = await paths.store.findCheckpoint(state.log, signed.size)
+  const record = await parts.store.findCheckpoint(state.log, signed.size)
   const { root, size } = parseCheckpointNote(record?.note ?? '').checkpoint
   return { ...state, root, size }
 }
 
 /** The larger of the pinned and the stored checkpoint; the stored one if the pinned one is damaged. */
 async function findLastSigned(
-  { store, checkpointPin }: LogPaths,
+  { store, checkpointPin }: LogParts,
   origin: string,
   log: number | undefined,
 ): Promise<Checkpoint | undefined> {
@@ -106,8 +106,8 @@ async function isTaken(store: Store, checkpointPin: CheckpointPin, origin: strin
  * @returns the pinned checkpoint
  * @throws RecoveryRefused unless the pinned checkpoint is missing and everything else is sound
  */
-export async function trustDatabase(paths: LogPaths): Promise<Checkpoint> {
-  const assessment = await assessLog(paths)
+export async function trustDatabase(parts: LogParts): Promise<Checkpoint> {
+  const assessment = await assessLog(parts)
   if (assessment.kind !== 'refused') {
     throw new RecoveryRefused('not needed: the log is open or not started')
   }
@@ -115,6 +115,6 @@ export async function trustDatabase(paths: LogPaths): Promise<Checkpoint> {
   if (refusal !== 'pinned-checkpoint-missing' || checkpoint === undefined) {
     throw new RecoveryRefused(`${refusalTexts[refusal]}: run miniseal audit new-origin instead`)
   }
-  await paths.checkpointPin.keep(checkpoint.note)
+  await parts.checkpointPin.keep(checkpoint.note)
   return parseCheckpointNote(checkpoint.note).checkpoint
 }

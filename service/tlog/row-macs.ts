@@ -12,9 +12,9 @@ import { growTree, TreeDamaged } from './tree.ts'
 
 /** MACs of 32 bytes. */
 export interface RowMacs {
-  /** Of a pending entry, by its leaf hash. */
+  /** The authentication code of a pending entry with this leaf hash. */
   ofEntry(hash: Uint8Array): Uint8Array
-  /** Of the state of a tree. */
+  /** The authentication code of the state of a tree. */
   ofState(state: Omit<LogState, 'mac'>): Uint8Array
 }
 

@@ -4,7 +4,7 @@
  * Every process runs one. The store admits one at a time, which sequences the entries of all processes.
  */
 import { maxSequenced, type SequenceBatch } from '../store/tlog-sequence.ts'
-import type { LogEvent, LogPaths } from './log-health.ts'
+import type { LogEvent, LogParts } from './log-health.ts'
 import type { Publisher } from './publisher.ts'
 import { growAuthenticated } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'
@@ -20,7 +20,7 @@ export interface Sequencer {
 class TreeBehind extends Error {}
 
 export function createSequencer(
-  { store, macs }: Pick<LogPaths, 'store' | 'macs'>,
+  { store, macs }: Pick<LogParts, 'store' | 'macs'>,
   publisher: Publisher,
   record: (event: LogEvent) => void,
 ): Sequencer {
@@ -47,7 +47,7 @@ export function createSequencer(
   }
   return {
     async drain() {
-      while (publisher.health().kind === 'open') {
+      while (publisher.health() === 'open') {
         const hasPending = await store.hasPending()
         if (!hasPending) isDamaged = false
         if (!hasPending || !(await sequenceBatch())) return

@@ -30,7 +30,7 @@ const pollPeriod = 300_000
 export interface TimestampingOptions {
   readonly store: Store
   readonly reader: LogReader
-  /** Of the authority; `undefined`: none. */
+  /** The URL of the timestamp authority; `undefined`: none. */
   readonly timestampUrl: string | undefined
   /** UNIX seconds. */
   readonly now: () => number

@@ -168,7 +168,7 @@ async function storeCosignature(store: Store, { log, size }: CheckpointRecord, l
 interface WitnessRequest {
   /** The size of the witness's latest checkpoint; 0 if it has none of this log. */
   readonly old: number
-  /** From `old` to the size of the checkpoint; at most 63 hashes. */
+  /** The consistency proof from `old` to the size of the checkpoint; at most 63 hashes. */
   readonly proof: readonly Uint8Array[]
   /** The signed note. */
   readonly note: string

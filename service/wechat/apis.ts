@@ -90,7 +90,7 @@ function hashOf(appid: string, code: string): string {
 }
 
 export interface WechatPhoneNumber {
-  /** With the country code when it is not a Chinese number. */
+  /** The number; with the country code if it is not Chinese. */
   readonly phoneNumber: string
   readonly purePhoneNumber: string
   readonly countryCode: string

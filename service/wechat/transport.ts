@@ -1,4 +1,4 @@
-/** Calls of WeChat's API: no retry, no redirect, bounded answer, JSON whatever the content type. */
+/** Calls of WeChat's API: no retry, no redirect, bounded answer, JSON of any content type. */
 import { Agent } from 'undici'
 import { z } from 'zod'
 import { WechatFailure } from './errors.ts'

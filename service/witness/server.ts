@@ -178,7 +178,7 @@ const plainText = 'text/plain; charset=utf-8'
 
 interface WitnessAppOptions {
   readonly witness: Witness
-  /** Of the cosigned logs. */
+  /** The origins of the cosigned logs. */
   readonly origins: readonly string[]
   /** Internal errors, such as a full disk. */
   readonly onFailure: (error: unknown) => void

@@ -69,7 +69,7 @@ const maxHashes = 63
 export interface AddCheckpoint {
   /** The size of the witness's latest checkpoint, according to the client. */
   readonly old: number
-  /** From there to the new checkpoint. */
+  /** The consistency proof from the old size to the new checkpoint. */
   readonly proof: readonly Uint8Array[]
   /** The signed note; not verified. */
   readonly note: string
@@ -82,7 +82,7 @@ type RefusalStatus = 400 | 403 | 404 | 409 | 422
 export class CheckpointRefused extends Error {
   override readonly name = 'CheckpointRefused'
   readonly status: RefusalStatus
-  /** For 409: the size of the witness's latest checkpoint. */
+  /** With 409, the size of the witness's latest checkpoint. */
   readonly size: number
 
   constructor(status: RefusalStatus, message: string, size = 0) {

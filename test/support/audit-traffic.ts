@@ -23,6 +23,14 @@ export async function newAuditor(service: TestService, name: string, role: Audit
   return token
 }
 
+/** Signs in to the auditors' pages. @returns the cookie */
+export async function signIn({ url }: TestService, token: string): Promise<string> {
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ token })
+  const response = await fetch(`${url}/audit/api/session`, { method: 'POST', headers, body })
+  return response.headers.get('set-cookie')?.split(';')[0] ?? ''
+}
+
 export interface Traffic {
   /** The pseudonyms of two people. */
   readonly payer: string

@@ -2,7 +2,7 @@
 import type { BareItem } from '../../crypto/http-signatures/structured-fields.ts'
 import { serializeDictionary } from '../../crypto/http-signatures/structured-fields.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
-import type { RequestParts } from './raw-client.ts'
+import { type RequestParts, withFields } from './raw-client.ts'
 import type { TestService } from './service.ts'
 
 /** The result of wx.startSoterAuthentication. */
@@ -30,7 +30,16 @@ export function stepUpField(challenge: string, { resultJSON, resultJSONSignature
   return serializeDictionary(new Map(items))
 }
 
+/** The field's value when `openid` confirms the challenge. */
+export async function confirmation(
+  service: Pick<TestService, 'sandbox'>,
+  openid: string,
+  challenge: string,
+): Promise<string> {
+  return stepUpField(challenge, await confirm(service, openid, challenge))
+}
+
 /** A request that carries this value of `step-up`. */
 export function withStepUp(parts: RequestParts, value: string): RequestParts {
-  return { ...parts, before: (message) => ({ ...message, fields: [...message.fields, ['step-up', value]] }) }
+  return { ...parts, ...withFields(['step-up', value]) }
 }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
 import { parseCheckpointNote } from '../../crypto/tlog/checkpoint.ts'
-import type { LogPaths } from '../../service/tlog/log-health.ts'
+import type { LogParts } from '../../service/tlog/log-health.ts'
 import type { Task } from '../integration/tlog/log-child.ts'
 import { compiledScript } from './compiled.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
@@ -52,9 +52,9 @@ export function startWriter(task: Task): Writer {
  * every checkpoint in the database and in the anchors is one of this tree.
  */
 export async function expectWholeLog(
-  { store, checkpointPin }: Pick<LogPaths, 'store' | 'checkpointPin'>,
+  { store, checkpointPin }: Pick<LogParts, 'store' | 'checkpointPin'>,
   acknowledged: Iterable<string>,
-  folders: readonly LogPaths['checkpointPin'][] = [checkpointPin],
+  folders: readonly LogParts['checkpointPin'][] = [checkpointPin],
 ): Promise<number> {
   const state = await store.findLogState()
   if (state === undefined) throw new Error('there is no log')

@@ -67,6 +67,19 @@ export interface RequestParts {
   readonly plaintext?: (bytes: Uint8Array) => Uint8Array
 }
 
+/** A transfer of the demo wallet to bob, in fen. */
+export const transferOf = (amount: number, parts: RequestParts = {}): RequestParts => ({
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'bob', amount, currency: 'CNY' },
+  ...parts,
+})
+
+/** Adds fields to a request before it is signed. */
+export const withFields = (...fields: readonly Field[]): Pick<RequestParts, 'before'> => ({
+  before: (message) => ({ ...message, fields: [...message.fields, ...fields] }),
+})
+
 export function newDevice(): {
   readonly signer: MessageSigner
   readonly publicKey: Uint8Array

@@ -113,6 +113,8 @@ export interface ServiceProcess {
   readonly port: number
   /** Runs in the test's process. */
   readonly sandbox: Sandbox
+  /** The present process. */
+  command(): RunningCommand
   /** Of the present process. */
   pid(): number
   /** SIGKILL at any point; resolves when it runs again. `between` looks at what it left. */
@@ -140,6 +142,7 @@ export async function startServiceProcess(
   const root = /root key\s+(\S+)/.exec(await running.waitFor('Ctrl+C'))?.[1] ?? ''
   return {
     ...{ folder, port, sandbox, service: serviceOutside(environment, url, root) },
+    command: () => running,
     pid: () => running.child.pid ?? 0,
     async restart(between) {
       running.child.kill('SIGKILL')

@@ -1,4 +1,5 @@
 /** A service in the test's own process: HTTP on loopback, a database of its own, the WeChat sandbox. */
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,6 +38,17 @@ export interface OwnService extends TestService {
   readonly push: RunningService['push']
   /** Stops it and keeps its files. */
   stop(): Promise<void>
+  /** Stops it and starts it again on the same files, with the same origin. @param more of its environment */
+  restart(more?: Readonly<Record<string, string>>): Promise<OwnService>
+}
+
+/** A complete environment of a service in production. */
+export const production = {
+  NODE_ENV: 'production',
+  MINISEAL_ORIGIN: 'https://pay.example.com',
+  MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
+  MINISEAL_WECHAT_APPS: 'wx1234:secret-of-the-app',
+  MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9001',
 }
 
 export interface TestServiceOptions extends Omit<TestOverrides, 'now' | 'backend'> {
@@ -52,7 +64,10 @@ export interface TestServiceOptions extends Omit<TestOverrides, 'now' | 'backend
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<OwnService> {
-  const folder = mkdtempSync(join(tmpdir(), 'miniseal-test-'))
+  return await startIn(mkdtempSync(join(tmpdir(), 'miniseal-test-')), options)
+}
+
+async function startIn(folder: string, options: TestServiceOptions): Promise<OwnService> {
   const environment: Record<string, string> = {
     PORT: '0',
     MINISEAL_DATA: join(folder, 'data'),
@@ -99,6 +114,11 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     ...sandboxClient(sandboxUrl),
     push: service.push,
     stop: () => service.stop(),
+    restart: async (more = {}) => {
+      await service.stop()
+      const kept = { ...environment, PORT: new URL(service.url).port, MINISEAL_ORIGIN: service.origin }
+      return await startIn(folder, { ...options, clockOffset: offset, environment: { ...kept, ...more } })
+    },
     close: async () => {
       await service.stop()
       rmSync(folder, { recursive: true, force: true })
@@ -122,6 +142,26 @@ export function sandboxClient(sandboxUrl: string): Pick<TestService, 'code' | 's
     return ((await sandbox('/sandbox/codes', body)) as { code: string }).code
   }
   return { code, sandbox }
+}
+
+/** The sum of the samples of a metric whose labels contain `labels`. */
+export async function metricOf(
+  { url, origin }: Pick<TestService, 'url' | 'origin'>,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const text = await (await fetch(`${url ?? origin}/metrics`)).text()
+  return sampleOf(text, name, labels)
+}
+
+/** {@link metricOf} in the text of `/metrics`. */
+export function sampleOf(text: string, name: string, labels: Readonly<Record<string, string>> = {}): number {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+  return text.split('\n').reduce((sum, line) => {
+    const [, found, inside = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
+    const isWanted = found === name && wanted.every((label) => inside.split(',').includes(label))
+    return isWanted ? sum + Number(value) : sum
+  }, 0)
 }
 
 /** How often the sandbox was called at this path of WeChat's API. */

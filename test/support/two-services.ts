@@ -1,11 +1,9 @@
-/** Two processes' worth of services on one database; they share nothing else. */
+/** Two services on one database, as two processes of a service are: they share database, master key and origin only. */
 import { randomBytes } from 'node:crypto'
-import type { Backend } from '../../service/gateway/backend.ts'
 import { sandboxApp } from '../../service/wechat/apps.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import type { TestDatabase } from '../integration/store/engines.ts'
-import type { OwnService } from './service.ts'
-import { startTestService } from './service.ts'
+import { type OwnService, startTestService, type TestServiceOptions } from './service.ts'
 import { freePort } from './service-process.ts'
 
 export interface TwoServices {
@@ -14,14 +12,16 @@ export interface TwoServices {
   close(): Promise<void>
 }
 
-const nothing: Backend = {
+type TestBackend = NonNullable<TestServiceOptions['backend']>
+
+const nothing: TestBackend = {
   answer: async () => ({ status: 204, fields: [], content: new Uint8Array(0) }),
-  close: async () => {},
 }
 
 export async function startTwoServices(
   { location }: TestDatabase,
   more: Readonly<Record<string, string>> = {},
+  backendOf: (name: 'here' | 'there') => TestBackend = () => nothing,
 ): Promise<TwoServices> {
   const sandbox = createSandbox({ apps: [sandboxApp] })
   const { url } = await sandbox.start(0, '127.0.0.1')
@@ -34,8 +34,8 @@ export async function startTwoServices(
     ...more,
   }
   const [here, there] = await Promise.all([
-    startTestService({ environment: { ...environment, PORT: port }, backend: nothing }),
-    startTestService({ environment, backend: nothing }),
+    startTestService({ environment: { ...environment, PORT: port }, backend: backendOf('here') }),
+    startTestService({ environment, backend: backendOf('there') }),
   ])
   return {
     here,

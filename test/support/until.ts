@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Polls `look` until it returns true. @throws Error after `within` milliseconds. */
-export async function until(look: () => boolean, within = 20_000): Promise<void> {
+export async function until(look: () => boolean | Promise<boolean>, within = 20_000): Promise<void> {
   const startedAt = performance.now()
-  while (!look()) {
+  while (!(await look())) {
     if (performance.now() - startedAt > within) throw new Error(`not within ${within} ms`)
     await sleep(5)
   }

@@ -124,40 +124,30 @@ export interface DialogOptions {
 }
 
 /** @returns whether the user confirmed */
-export function showDialog(options: DialogOptions): Promise<boolean> {
-  return new Promise((resolve) => {
-    const { close, box } = openDialog('dialog')
-    const answer = (value: boolean) => () => {
-      close()
-      resolve(value)
-    }
+export function showDialog({ title, content, cancelText, confirmText }: DialogOptions): Promise<boolean> {
+  return openDialog('dialog', (box, answer) => {
     const buttons = document.createElement('div')
     buttons.className = 'buttons'
-    if (options.cancelText !== undefined) buttons.append(button(options.cancelText, 'cancel', answer(false)))
-    buttons.append(button(options.confirmText, 'confirm', answer(true)))
-    box.append(text('h2', options.title), text('p', options.content), buttons)
+    if (cancelText !== undefined) buttons.append(button(cancelText, 'cancel', () => answer(false)))
+    buttons.append(button(confirmText, 'confirm', () => answer(true)))
+    box.append(text('h2', title), text('p', content), buttons)
   })
 }
 
-/** Result of a biometric prompt. */
-export type BiometricResult = 'confirmed' | 'cancelled'
-
-/** The system's biometric prompt. A tap on the fingerprint icon replaces the finger. */
-export function showBiometricPrompt(content: string, isChinese: boolean): Promise<BiometricResult> {
-  return new Promise((resolve) => {
-    const { close, box } = openDialog('dialog biometric')
-    const answer = (value: BiometricResult) => () => {
-      close()
-      resolve(value)
-    }
-    const print = button('', 'print', answer('confirmed'))
+/**
+ * The system's biometric prompt. A tap on the fingerprint icon replaces the finger.
+ * @returns whether the user confirmed
+ */
+export function showBiometricPrompt(content: string, isChinese: boolean): Promise<boolean> {
+  return openDialog('dialog biometric', (box, answer) => {
+    const print = button('', 'print', () => answer(true))
     print.setAttribute('aria-label', isChinese ? '指纹' : 'Fingerprint')
     box.append(
       text('h2', isChinese ? '验证指纹' : 'Confirm with fingerprint'),
       text('p', content),
       print,
       text('p', isChinese ? '点击指纹图标进行模拟验证' : 'Tap the icon to simulate your fingerprint'),
-      button(isChinese ? '取消' : 'Cancel', 'cancel', answer('cancelled')),
+      button(isChinese ? '取消' : 'Cancel', 'cancel', () => answer(false)),
     )
   })
 }
@@ -175,15 +165,24 @@ export function showSuggestion(label: string, field: HTMLElement, onTap: () => v
   element('overlays').append(line)
 }
 
-function openDialog(className: string): { readonly close: () => void; readonly box: HTMLElement } {
+/** Opens a dialog until `answer` is called. @param fill adds the content */
+function openDialog(
+  className: string,
+  fill: (box: HTMLElement, answer: (isConfirmed: boolean) => void) => void,
+): Promise<boolean> {
   const cover = document.createElement('div')
   cover.className = `cover ${className}`
   const box = document.createElement('div')
   box.className = 'box'
   box.setAttribute('role', 'dialog')
   cover.append(box)
-  element('overlays').append(cover)
-  return { close: () => cover.remove(), box }
+  return new Promise((resolve) => {
+    fill(box, (isConfirmed) => {
+      cover.remove()
+      resolve(isConfirmed)
+    })
+    element('overlays').append(cover)
+  })
 }
 
 function button(label: string, className: string, onTap: () => void): HTMLButtonElement {

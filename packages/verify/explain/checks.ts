@@ -50,7 +50,7 @@ const kindOfLabel: ReadonlyMap<string, SignatureKind> = new Map([
 ])
 
 /**
- * The signatures of an untrusted message, recognised as leniently as possible: the checks say what is wrong with them.
+ * The signatures of an untrusted message, parsed as leniently as possible, so that the checks can report their defects.
  *
  * @returns with `fault`, the field that cannot be parsed and the reason
  */
@@ -164,7 +164,7 @@ export function checkForm(kind: SignatureKind, candidate: Candidate, keys: reado
 function formFindings(error: ProtocolError, candidate: Candidate): readonly Finding[] {
   if (error.code !== 'components_incomplete') return []
   const made = baseOrFault(candidate)
-  // The coverage is right and a value cannot be in a base: the refusal says so.
+  // The coverage is right, and the refusal names the invalid value.
   if ('fault' in made && error.message === made.fault) return []
   const { items } = candidate.input
   const names = items.map(({ value }) => (value.kind === 'string' ? value.value : '?'))
@@ -217,7 +217,7 @@ export function checkDigest({ fields, content }: RequestMessage | ResponseMessag
 
 export function checkKey(kind: SignatureKind, keys: readonly KnownKey[], keyid: string): Step {
   if (keyid === '') return unknown('key')
-  const error = new ProtocolError('key_unknown', 'there is no key of this name')
+  const error = new ProtocolError('key_unknown', 'no known key has this name')
   const usable = keys.filter((key) => isUsable(key, kind))
   if (findKey(usable, keyid) !== undefined) return passed('key', printable(keyid))
   if (findKey(keys, keyid)?.use !== undefined)
@@ -261,7 +261,7 @@ function bindingFault(
   authority: string,
 ): Step | undefined {
   if (audience !== issuer || issuer.replace(/^https?:\/\//, '') !== authority) {
-    const error = new ProtocolError('token_invalid', 'the access token is of another service')
+    const error = new ProtocolError('token_invalid', 'the access token belongs to another service')
     return failed('token', error, { id: 'token-of-other-service', detail: printable(issuer) })
   }
   if (subject.device === keyid) return undefined
@@ -297,6 +297,6 @@ export function checkCaller({ fields }: RequestMessage, caller: CallerClaims): S
   const claims = { user, device, session, app }
   const wrong = (['user', 'device', 'session', 'app'] as const).find((name) => caller[name] !== claims[name])
   if (wrong === undefined) return passed('caller')
-  const error = new ProtocolError('token_invalid', 'the access token is not of the caller')
+  const error = new ProtocolError('token_invalid', 'the access token belongs to another caller')
   return failed('caller', error, { id: 'caller-other', detail: wrong })
 }

@@ -130,7 +130,7 @@ function parameterChanges({ params }: InnerList): readonly Change[] {
 export interface BaseMistake {
   readonly id: FindingId
   readonly base: string
-  /** What is signed, when it is not the text. */
+  /** The signed bytes, if they are not the text. */
   readonly bytes?: Uint8Array
 }
 

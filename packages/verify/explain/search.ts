@@ -6,7 +6,7 @@ import { baseOf } from './candidate.ts'
 import { baseMistakes } from './field-changes.ts'
 import type { Budget, Finding, KnownKey } from './types.ts'
 
-/** What was signed, and how it differs from what was captured. */
+/** The signed base, and its differences from the captured message. */
 export interface Match {
   /** Empty when nothing differs. */
   readonly changes: readonly Finding[]

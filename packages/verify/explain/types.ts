@@ -65,10 +65,10 @@ export interface Budget {
   readonly pairs: boolean
 }
 
-/** For a person who waits: under a second. */
+/** The limit for interactive use: under a second. */
 export const interactiveBudget: Budget = { tries: 2500, pairs: true }
 
-/** For a server between two requests: a few milliseconds. */
+/** The limit in a server, between two requests: a few milliseconds. */
 export const inlineBudget: Budget = { tries: 250, pairs: false }
 
 export interface ExplainOptions {
@@ -106,11 +106,11 @@ export interface OtherBase {
 
 /** The first byte that differs between two bases. */
 export interface Difference {
-  /** From 0. */
+  /** Byte offset, from 0. */
   readonly offset: number
-  /** From 1. */
+  /** Line number, from 1. */
   readonly line: number
-  /** From 1, within the line. */
+  /** Column in the line, from 1. */
   readonly column: number
   /** The component of the line, for example `@path`; may be empty. */
   readonly component: string
@@ -123,7 +123,7 @@ export interface SignatureReport {
   readonly kind: SignatureKind
   readonly label: string
   readonly keyid: string
-  /** In the order of the service's checks. */
+  /** The checks, in the order of the service. */
   readonly steps: readonly Step[]
   /** The base of the captured message, without secrets. */
   readonly base?: string
@@ -133,7 +133,7 @@ export interface SignatureReport {
   readonly service?: readonly Finding[]
 }
 
-/** Holds no secret: bases and details are redacted. */
+/** Contains no secrets: bases and details are redacted. */
 export interface Report {
   /** No check failed. */
   readonly isGood: boolean

@@ -131,7 +131,7 @@ export interface IntegrityAnswer {
   readonly now: number
   readonly health: string
   readonly origin: string
-  /** Of the tree, which may be ahead of the checkpoint. */
+  /** The size of the tree, which may be larger than that of the checkpoint. */
   readonly size: number
   readonly pending: number
   readonly checkpoint: { readonly size: number; readonly age: number | null; readonly note: string } | null

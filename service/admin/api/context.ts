@@ -52,14 +52,16 @@ export type AuditContext = Context<AuditEnvironment>
 
 // Problems (RFC 9457).
 
-interface ProblemDefinition {
+/** A row of {@link auditProblems}. */
+interface AuditProblemDefinition {
   readonly status: number
   readonly title: string
   /** Seconds after which the same request may succeed. */
   readonly retryAfter?: number
 }
 
-const problems: { readonly [P in AuditProblem]: ProblemDefinition } = {
+/** The problem codes of the API; docs/guides/auditing.md lists them. */
+export const auditProblems: { readonly [P in AuditProblem]: AuditProblemDefinition } = {
   signed_out: { status: 401, title: 'Not signed in' },
   token_refused: { status: 401, title: 'Invalid, expired or revoked token' },
   too_many_tries: {
@@ -88,7 +90,7 @@ export class AuditRefused extends Error {
   readonly field: string | undefined
 
   constructor(code: AuditProblem, field?: string) {
-    super(problems[code].title)
+    super(auditProblems[code].title)
     this.name = 'AuditRefused'
     this.code = code
     this.field = field
@@ -98,7 +100,7 @@ export class AuditRefused extends Error {
 /** The problem response. @throws every other error: an internal error. */
 export function problemOf(c: Context, thrown: unknown): Response {
   const { code, field } = refusalOf(thrown)
-  const { status, title, retryAfter } = problems[code]
+  const { status, title, retryAfter } = auditProblems[code]
   const body: ProblemAnswer = { title, status, code, ...(field === undefined ? {} : { field }) }
   return new Response(JSON.stringify(body), {
     status,

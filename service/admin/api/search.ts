@@ -41,7 +41,7 @@ export interface AuditFilter {
   readonly area?: string
   readonly kind?: string
   readonly result?: LeafResult
-  /** Of a refusal. */
+  /** The problem code of a refusal. */
   readonly code?: string
   readonly ip?: string
   /** The 16 bytes of an entry's UUID. */

@@ -7,7 +7,7 @@ import { type Localization, useLocalization } from './locales/localization.ts'
 /** A layer of the stack, lowest first. */
 export interface Layer {
   readonly name: string
-  /** A CSS custom property: `--c-…`. */
+  /** The name of a CSS custom property without `--`, for example `c-ok`. */
   readonly colour: string
   readonly counts: readonly number[]
 }
@@ -75,7 +75,7 @@ function Legend({ layers }: { readonly layers: readonly Layer[] }) {
     <figcaption class="legend">
       {layers.map(({ name, colour, counts }) => (
         <span key={name}>
-          <i class={`swatch ${colour}`} aria-hidden="true" /> {name}{' '}
+          <i class="swatch" style={{ background: `var(--${colour})` }} aria-hidden="true" /> {name}{' '}
           <b>{count(counts.reduce((sum, n) => sum + n, 0))}</b>
         </span>
       ))}

@@ -157,7 +157,7 @@ export async function findSigner(
   return undefined
 }
 
-/** In display order. */
+/** The steps, in display order. */
 export type StepName = 'leaf' | 'groups' | 'hash' | 'path' | 'checkpoint' | 'deviceKey' | 'device' | 'base'
 
 /** The outcome of a step, with the compared values. */

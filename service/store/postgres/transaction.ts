@@ -10,7 +10,7 @@ const maxAttempts = 5
 const retryPause = 10
 /** `serialization_failure` and `deadlock_detected`: the server has undone the transaction. */
 const undone = new Set(['40001', '40P01'])
-/** `invalid_sql_statement_name`, `feature_not_supported`: a prepared statement is gone, or its tables have changed. */
+/** `invalid_sql_statement_name`, `feature_not_supported`: a prepared statement does not exist, or its tables have changed. */
 const unprepared = new Set(['26000', '0A000'])
 
 const begin = 'begin isolation level read committed'
@@ -121,9 +121,9 @@ interface WireStatement {
 
 /** A query object of the driver (`Submittable`) that sends many statements with one Sync. */
 class Batch implements Submittable {
-  /** As in the driver's own queries, for instrumentation: one statement per line. */
+  /** The statements, one per line, under the name that the driver's own queries use, for instrumentation. */
   readonly text: string
-  /** Of the completed statements. */
+  /** The row counts of the completed statements. */
   readonly rows: number[] = []
   /** The driver wraps this to time the query. */
   callback: (error: unknown) => void

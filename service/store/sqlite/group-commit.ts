@@ -27,7 +27,7 @@ interface Group {
   readonly done: readonly Waiting[]
 }
 
-/** Bounds how long one transaction blocks the event loop and other processes: about 5 ms. */
+/** Pieces of one transaction. It blocks the event loop and other processes for about 5 ms. */
 const maxBatch = 256
 
 export class GroupCommit {
@@ -39,7 +39,7 @@ export class GroupCommit {
   /** The current or scheduled flush. */
   #running: Promise<void> | undefined
   #closed = false
-  /** Of a flush: the state on disk is unknown. */
+  /** The error of a failed flush, after which the state on disk is unknown. */
   #failure: unknown
 
   /** @param wal of the connection's file, whose `synchronous` is NORMAL */

@@ -31,7 +31,7 @@ export interface EvidenceSources {
   readonly findKey: FindSubjectKey
   /** All keys of the log of this origin. */
   readonly logKeys: (origin: string) => readonly VerifierKey[]
-  /** Those that cosign for the service. */
+  /** The witnesses that cosign for the service. */
   readonly witnesses: readonly PolicyWitness[]
   /** Public keys of the service, by kind: b64u. */
   readonly serviceKeys: Readonly<Record<string, readonly string[]>>

@@ -8,7 +8,7 @@ import { globalIndexOf, indexesPerLog } from '../../store/tlog-entries.ts'
 import type { CheckpointRecord, HourlyCount, LogState } from '../../store/tlog-tree.ts'
 import { verifyNoteSignatures } from '../checkpoint.ts'
 import { isAuthentic, isWrittenByService, type RowMacs } from '../row-macs.ts'
-import type { CheckDetail } from './check-entry.ts'
+import type { DetailCheck } from './check-entry.ts'
 import { checkColumns } from './check-entry.ts'
 import type { FoundEntry, LogSource, SignedTree, VerifiedTree } from './check-tree.ts'
 import { checkTree } from './check-tree.ts'
@@ -20,6 +20,12 @@ export interface ClaimedTree extends SignedTree {
   readonly origin: string
 }
 
+/** The checks that require the master key. */
+export interface KeyedChecks {
+  readonly macs: RowMacs
+  readonly details: DetailCheck
+}
+
 export interface DatabaseCheck {
   readonly store: Store
   readonly findings: Findings
@@ -27,12 +33,8 @@ export interface DatabaseCheck {
   readonly keysOf: (origin: string) => readonly VerifierKey[]
   /** Pinned and given checkpoints, and the last check. */
   readonly claimed: readonly ClaimedTree[]
-  /** `undefined`: details stay sealed. */
-  readonly checkDetail: CheckDetail | undefined
-  /** Called for each authentic pending entry. */
-  readonly seePending: ((leaf: Uint8Array) => void) | undefined
-  /** `undefined`: rows that no checkpoint covers are not authenticated. */
-  readonly macs: RowMacs | undefined
+  /** `undefined`: details stay sealed, and rows that no checkpoint covers are not authenticated. */
+  readonly keyed: KeyedChecks | undefined
   /** The result of the last check, by origin; empty: everything is checked. */
   readonly since: ReadonlyMap<string, VerifiedTree>
   readonly onProgress: (done: number, total: number) => void
@@ -75,10 +77,10 @@ export async function checkDatabase(check: DatabaseCheck): Promise<DatabaseRepor
 }
 
 /** Log numbers have no gaps, and every claimed log exists. */
-function checkStates(states: readonly LogState[], { claimed, findings, macs }: DatabaseCheck): void {
+function checkStates(states: readonly LogState[], { claimed, findings, keyed }: DatabaseCheck): void {
   for (const [expected, state] of states.entries()) {
     const { log } = state
-    if (macs !== undefined && !isAuthentic(macs, state)) {
+    if (keyed !== undefined && !isAuthentic(keyed.macs, state)) {
       findings.report('root-changed', `log ${log}`, 'the MAC of its size and root is invalid')
     }
     if (log !== expected)
@@ -97,7 +99,7 @@ async function checkLog(
   hours: HourTally,
   onProgress: (done: number) => void,
 ) {
-  const { store, findings, checkDetail } = check
+  const { store, findings, keyed } = check
   const { source, checkpoints } = databaseLog({
     store,
     state,
@@ -111,7 +113,7 @@ async function checkLog(
       const location = `${source.name}, entry ${index}`
       const leaf = checkColumns(row, location, findings)
       hours.add(row.at, row.kind, row.result, row.code ?? '')
-      if (leaf !== undefined && checkDetail !== undefined) await checkDetail(row, leaf, location)
+      if (leaf !== undefined) await keyed?.details.check(row, leaf, location)
     }
     entries += batch.length
   }
@@ -153,7 +155,7 @@ async function reportStrays(store: Store, states: readonly LogState[], findings:
 const maxPending = 1_000
 
 /** @returns the number of pending entries checked */
-async function checkPending({ store, findings, macs, seePending }: DatabaseCheck): Promise<number> {
+async function checkPending({ store, findings, keyed }: DatabaseCheck): Promise<number> {
   const pending = await store.listPending(maxPending)
   for (const row of pending) {
     const location = `pending entry ${Buffer.from(row.id).toString('hex')}`
@@ -164,10 +166,10 @@ async function checkPending({ store, findings, macs, seePending }: DatabaseCheck
     if ((await store.findLogEntryById(row.id)) !== undefined) {
       findings.report('pending-changed', location, 'the entry is already sequenced')
     }
-    if (macs !== undefined && !isWrittenByService(macs, row)) {
+    if (keyed !== undefined && !isWrittenByService(keyed.macs, row)) {
       findings.report('pending-changed', location, 'the MAC is missing or invalid')
-    } else if (macs !== undefined && isWhole) {
-      seePending?.(row.leaf)
+    } else if (isWhole) {
+      keyed?.details.seePending(row.leaf)
     }
     checkColumns(row, location, findings)
   }

@@ -20,7 +20,7 @@ export interface ReadLeaf {
   readonly at: number
   /** Empty: none. */
   readonly app: string
-  /** Of a refusal, if it is a public fact; otherwise it is in a group. */
+  /** The problem code of a refusal, if it is a public fact; otherwise it is in a group. */
   readonly code: string | undefined
   /** Retention of its detail in seconds; `undefined` if unparsable. */
   readonly retentionSeconds: number | undefined
@@ -29,7 +29,7 @@ export interface ReadLeaf {
 }
 
 /** Compares the sealed details of an entry with its leaf. */
-export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
+type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
 
 const maxLeafLength = 2_048
 

@@ -25,7 +25,7 @@ export type FindingCode =
 
 export interface Finding {
   readonly code: FindingCode
-  /** For people: `log 0, entry 17`. */
+  /** A readable place: `log 0, entry 17`. */
   readonly location: string
   readonly message: string
 }

@@ -104,7 +104,7 @@ function rootOfLevels(levels: readonly Level[]): Uint8Array {
   return new Uint8Array(right ?? sha256(Buffer.alloc(0)))
 }
 
-/** Of `width` hashes, a power of two, from the hash `first` on. */
+/** The root of `width` hashes, a power of two, from the hash `first` on. */
 function rootOf(hashes: Buffer, first: number, width: number): Buffer {
   let row = Buffer.from(hashes.subarray(first * hashLength, (first + width) * hashLength))
   while (row.length > hashLength) {

@@ -7,10 +7,10 @@
  * late. A person taps again (another frame), or gives up (a canceller). Frames cannot be made or changed: that is the
  * signature's and the box's part (docs/internals/formal.md), not this model's.
  *
- * What a service knows is gone when it crashes, and it may crash between any two steps. Only what is called "store" stays,
- * and each commit on it is one atomic step. A commit may also have happened although the service is told that it did not.
+ * A service may crash between any two steps and then loses its state. Only "store" persists, and each commit to it is one
+ * atomic step. A commit may succeed although the service receives an error.
  *
- * Each -D WITHOUT_... takes one guard away; test/e2e/model/model.test.ts shows that the model then finds the harm.
+ * Each -D WITHOUT_... removes one guard; test/e2e/model/exchange.test.ts shows that the model then finds a violation.
  * -D IDEMPOTENT_ROUTE is a route whose backend promises one effect for one key (service/gateway/backend.ts).
  */
 

@@ -1,6 +1,8 @@
 /** `/audit/api`: who gets in, what each role sees, and that every look is in the log. */
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { EntryAnswer, PageAnswer, TimelineAnswer } from '../../../service/admin/api/answers.ts'
+import { auditProblems } from '../../../service/admin/api/context.ts'
 import { readBundle } from '../../../service/tlog/evidence/bundle.ts'
 import { checkEvidence } from '../../../service/tlog/evidence/check-evidence.ts'
 import { isSettled, makeTraffic, newAuditor, type Traffic } from '../../support/audit-traffic.ts'
@@ -173,7 +175,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect(await response.json()).toMatchObject({ field: 'device' })
   })
 
-  it('refuses an unknown query parameter on every route, names it, and logs no access', async () => {
+  it('the API refuses an unknown query parameter on every route, names it, and logs no access', async () => {
     await signIn(tokens.discloser)
     const { origin } = await get<{ origin: string }>('session')
     const { entries } = await get<PageAnswer>('entries?kind=login')
@@ -346,4 +348,10 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect(entry).toMatchObject({ row: { detail: 'damaged' }, groups: {}, withheld: [] })
     expect(entry.proof).not.toBeNull()
   })
+})
+
+it.each(['auditing.md', 'auditing.zh-CN.md'])('%s lists every problem code of the auditors’ API', (guide) => {
+  const text = readFileSync(new URL(`../../../docs/guides/${guide}`, import.meta.url), 'utf8')
+  const listed = [...text.matchAll(/^\| `([a-z_]+)` \| [45]\d\d \|/gm)].map(([, code]) => code)
+  expect(listed.sort()).toEqual(Object.keys(auditProblems).sort())
 })

@@ -1,4 +1,5 @@
 /** Load by an auditor: exports and searches yield, use bounded memory, and are limited in number. */
+
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { createWorkSlots, readLimit } from '../../../service/admin/api/api.ts'
 import { AuditRefused } from '../../../service/admin/api/context.ts'
@@ -6,18 +7,19 @@ import { entriesPerTurn, exportResponse } from '../../../service/admin/api/downl
 import { type AuditFilter, type AuditSearch, createAuditSearch } from '../../../service/admin/api/search.ts'
 import { overviewOf, timelineOf } from '../../../service/admin/api/timeline.ts'
 import { indexesPerStatement } from '../../../service/store/tlog-search.ts'
-import { newAuditor } from '../../support/audit-traffic.ts'
+import { newAuditor, signIn } from '../../support/audit-traffic.ts'
 import { disturb } from '../../support/both-databases.ts'
-import { startTestService, type TestService } from '../../support/service.ts'
+import { sharedService } from '../../support/hooks.ts'
 import { entryTime, startLog, type WrittenLog } from '../../support/written-log.ts'
 import { createSqlite } from '../store/engines.ts'
 
 const entries = 12_000
 const hours = 7_000
 
+const service = sharedService()
+
 let log: WrittenLog
 let search: AuditSearch
-let service: TestService
 let token: string
 
 beforeAll(async () => {
@@ -31,7 +33,6 @@ beforeAll(async () => {
      select 1700000000 / 3600 * 3600 + n.i * 3600, 'refused', 'refused', 'replayed', 1 from n`,
   )
   expect(first?.kind).toBe('request')
-  service = await startTestService()
   token = await newAuditor(service, 'wei', 'discloser')
 })
 
@@ -47,7 +48,6 @@ function copiesOf(from: number, count: number): string {
 }
 
 afterAll(async () => {
-  await service.close()
   await log.close()
 })
 
@@ -164,12 +164,7 @@ it('concurrent searches are limited per auditor and in total, and each slot is r
 
 it('a third export of an auditor gets 429 while two are stalled, and stalled exports are not buffered', async () => {
   await disturb(service, copiesOf(7_000_000_000_000, 60_000))
-  const signedIn = await fetch(`${service.url}/audit/api/session`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ token }),
-  })
-  const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const cookie = await signIn(service, token)
   const get = (path: string) => fetch(`${service.url}/audit/api/${path}`, { headers: { cookie } })
   // More than all buffers between here and there: they end when they are read, or given up.
   const held = [await get('export?format=jsonl'), await get('export?format=jsonl')]

@@ -1,6 +1,6 @@
 /** A malicious auditor, or a thief of an auditor's token. */
 import { beforeAll, expect, it } from 'vitest'
-import { makeTraffic, newAuditor, type Traffic } from '../../support/audit-traffic.ts'
+import { makeTraffic, newAuditor, signIn, type Traffic } from '../../support/audit-traffic.ts'
 import { sharedService } from '../../support/hooks.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { ofKind, readLog } from '../../support/read-log.ts'
@@ -15,12 +15,7 @@ const service = sharedService({ environment: { MINISEAL_METRICS_TOKEN: metrics }
 beforeAll(async () => {
   traffic = await makeTraffic(service)
   token = await newAuditor(service, 'lin', 'reader')
-  const response = await fetch(`${service.url}/audit/api/session`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ token }),
-  })
-  cookie = response.headers.get('set-cookie')?.split(';')[0] ?? ''
+  cookie = await signIn(service, token)
 })
 
 it('an auditor token gives access only to log entries and the audit pages', async () => {
@@ -52,12 +47,7 @@ it('a reader cannot find out the address of an entry by searching for it', async
 
 it('nothing served to a discloser contains a body, an openid or a session key', async () => {
   const discloser = await newAuditor(service, 'wei', 'discloser')
-  const response = await fetch(`${service.url}/audit/api/session`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ token: discloser }),
-  })
-  const own = response.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const own = await signIn(service, discloser)
   const get = async (path: string): Promise<string> =>
     await (await fetch(`${service.url}/audit/api/${path}`, { headers: { cookie: own } })).text()
   const page = await get(`entries?user=${traffic.payer}`)
@@ -71,25 +61,17 @@ it('nothing served to a discloser contains a body, an openid or a session key', 
 
 it('signing out invalidates copies of the cookie and other browser sessions', async () => {
   const own = await newAuditor(service, 'mei', 'reader')
-  const signIn = async (): Promise<string> => {
-    const response = await fetch(`${service.url}/audit/api/session`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ token: own }),
-    })
-    return response.headers.get('set-cookie')?.split(';')[0] ?? ''
-  }
   const status = async (shown: string, method = 'GET'): Promise<number> =>
     (await fetch(`${service.url}/audit/api/session`, { method, headers: { cookie: shown } })).status
-  const [tab, elsewhere] = [await signIn(), await signIn()]
+  const [tab, elsewhere] = [await signIn(service, own), await signIn(service, own)]
   expect([await status(tab), await status(elsewhere)]).toEqual([200, 200])
   expect(await status(tab, 'DELETE')).toBe(204)
   expect([await status(tab), await status(elsewhere)]).toEqual([401, 401])
-  // Somebody else’s session goes on, and the same auditor can come back at once.
+  // Another auditor stays signed in, and the same one can sign in again at once.
   expect(await status(cookie)).toBe(200)
-  const next = await signIn()
+  const next = await signIn(service, own)
   expect(await status(next)).toBe(200)
-  // Who is out signs nobody out.
+  // An invalid cookie signs no session out.
   await status(elsewhere, 'DELETE')
   await status('miniseal-audit=forged', 'DELETE')
   expect(await status(next)).toBe(200)

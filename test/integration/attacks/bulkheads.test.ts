@@ -1,6 +1,4 @@
 /** Bulkheads: a hanging user, route or login does not affect others. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createConcurrencyLimits } from '../../../service/limits/concurrency.ts'
 import { logIn, prepareLogin, type RawSession, type ReceivedReply, send } from '../../support/raw-client.ts'
@@ -8,7 +6,6 @@ import { openSocket } from '../../support/raw-socket.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
-import { temporaryFolder } from '../witness/asked-witness.ts'
 
 /** 50 slots: 3 for a device, 6 for a user, 25 for a route, with the shares of production. */
 const shares = 'device_share=6,user_share=12,route_share=50,login_share=25,wechat_share=12'
@@ -50,9 +47,6 @@ const mounted = {
   },
 }
 
-const folder = temporaryFolder()
-afterAll(() => folder.remove())
-
 let upstream: TestUpstream
 let service: OwnService
 
@@ -71,10 +65,7 @@ async function startGateway(): Promise<OwnService> {
     upstream: upstream.origin,
     timeout_ms: 30_000,
   }))
-  const file = join(folder.path, 'routes.json')
-  writeFileSync(file, JSON.stringify(routes))
-  const environment = { MINISEAL_LIMITS: limits, MINISEAL_ROUTES_FILE: file }
-  return await startTestService({ environment })
+  return await startTestService({ environment: { MINISEAL_LIMITS: limits }, routes })
 }
 
 describe.each([
@@ -194,50 +185,48 @@ describe('while WeChat hangs', () => {
   }, 60_000)
 })
 
-describe('shares', () => {
-  const settings = {
-    in_flight: 100,
-    body_mib: 10,
-    login_share: 3,
-    device_share: 5,
-    user_share: 8,
-    route_share: 50,
-  }
-  const work = { device: 'd', user: 'u', route: '/r', bytes: 0 }
+const settings = {
+  in_flight: 100,
+  body_mib: 10,
+  login_share: 3,
+  device_share: 5,
+  user_share: 8,
+  route_share: 50,
+}
+const work = { device: 'd', user: 'u', route: '/r', bytes: 0 }
 
-  it('shares are checked for the device, the user and the route in this order and are released once', () => {
-    const { acquireShare } = createConcurrencyLimits(settings)
-    const leave = Array.from({ length: 5 }, () => acquireShare(work))
-    expect(() => acquireShare(work)).toThrow('too many concurrent requests of this device')
-    for (let i = 0; i < 3; i++) acquireShare({ ...work, device: 'e' })
-    expect(() => acquireShare({ ...work, device: 'e' })).toThrow('too many concurrent requests of this user')
-    for (let i = 0; i < 42; i++) acquireShare({ ...work, device: `${i}`, user: `${i}` })
-    expect(() => acquireShare({ ...work, device: 'x', user: 'x' })).toThrow(
-      'too many concurrent requests of this route',
-    )
-    leave[0]?.()
-    leave[0]?.()
-    acquireShare({ ...work, device: 'x', user: 'x' })
-    expect(() => acquireShare({ ...work, device: 'y', user: 'y' })).toThrow(
-      'too many concurrent requests of this route',
-    )
-  })
+it('shares are checked for the device, the user and the route in this order and are released once', () => {
+  const { acquireShare } = createConcurrencyLimits(settings)
+  const leave = Array.from({ length: 5 }, () => acquireShare(work))
+  expect(() => acquireShare(work)).toThrow('too many concurrent requests of this device')
+  for (let i = 0; i < 3; i++) acquireShare({ ...work, device: 'e' })
+  expect(() => acquireShare({ ...work, device: 'e' })).toThrow('too many concurrent requests of this user')
+  for (let i = 0; i < 42; i++) acquireShare({ ...work, device: `${i}`, user: `${i}` })
+  expect(() => acquireShare({ ...work, device: 'x', user: 'x' })).toThrow(
+    'too many concurrent requests of this route',
+  )
+  leave[0]?.()
+  leave[0]?.()
+  acquireShare({ ...work, device: 'x', user: 'x' })
+  expect(() => acquireShare({ ...work, device: 'y', user: 'y' })).toThrow(
+    'too many concurrent requests of this route',
+  )
+})
 
-  it('shares limit bytes too, and admit one request of any size', () => {
-    const { acquireShare } = createConcurrencyLimits(settings)
-    const leave = acquireShare({ ...work, bytes: 5_000_000 })
-    expect(() => acquireShare({ ...work, bytes: 1 })).toThrow('too many concurrent requests of this device')
-    leave()
-    acquireShare({ ...work, bytes: 1 })
-  })
+it('shares limit bytes too, and admit one request of any size', () => {
+  const { acquireShare } = createConcurrencyLimits(settings)
+  const leave = acquireShare({ ...work, bytes: 5_000_000 })
+  expect(() => acquireShare({ ...work, bytes: 1 })).toThrow('too many concurrent requests of this device')
+  leave()
+  acquireShare({ ...work, bytes: 1 })
+})
 
-  it('logins have their own slots', () => {
-    const { acquire } = createConcurrencyLimits({ ...settings, in_flight: 100 })
-    const logins = Array.from({ length: 3 }, () => acquire('login'))
-    expect(() => acquire('login')).toThrow('too many concurrent logins')
-    for (let i = 0; i < 100; i++) acquire('request')
-    expect(() => acquire('request')).toThrow('too many concurrent requests')
-    logins[0]?.()
-    acquire('login')
-  })
+it('logins have their own slots', () => {
+  const { acquire } = createConcurrencyLimits({ ...settings, in_flight: 100 })
+  const logins = Array.from({ length: 3 }, () => acquire('login'))
+  expect(() => acquire('login')).toThrow('too many concurrent logins')
+  for (let i = 0; i < 100; i++) acquire('request')
+  expect(() => acquire('request')).toThrow('too many concurrent requests')
+  logins[0]?.()
+  acquire('login')
 })

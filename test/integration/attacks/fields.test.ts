@@ -1,95 +1,47 @@
 /** A client that forges header fields of the service, of proxies or of frameworks. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Hono } from 'hono'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
-import type { requiredComponents } from '../../../crypto/http-signatures/signed-request.ts'
 import { type InnerApp, type InnerVariables, mountApp } from '../../../service/gateway/backend.ts'
 import { isPassable } from '../../../service/gateway/fields.ts'
 import { parseRoutes } from '../../../service/gateway/routes.ts'
-import { logIn, type RawSession } from '../../support/raw-client.ts'
-import { type OwnService, startTestService } from '../../support/service.ts'
-import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
+import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
+import { withFields } from '../../support/raw-client.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'miniseal-fields-'))
-let upstream: TestUpstream
-let gateway: OwnService
-let mounted: OwnService
-let session: RawSession
-let inside: RawSession
 /** What the mounted app got last. */
 let seen: Readonly<Record<string, string>> = {}
 
-beforeAll(async () => {
-  upstream = await startUpstream((_request, response) => response.end('done'))
-  const routes = [
+const upstream = sharedUpstream((_request, response) => response.end('done'))
+const gateway = sharedService(() => ({
+  routes: [
     { path: '/shop', upstream: upstream.origin, fields: ['x-shop'] },
     { path: '/plain', upstream: upstream.origin, step_up: { always: true } },
-  ]
-  writeFileSync(join(folder, 'routes.json'), JSON.stringify(routes))
-  gateway = await startTestService({ environment: { MINISEAL_ROUTES_FILE: join(folder, 'routes.json') } })
-  const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
-  app.all('*', (c) => {
-    seen = c.req.header()
-    return c.text('done')
-  })
-  mounted = await startTestService({ backend: mountApp(app, undefined, { fields: ['x-shop'] }) })
-  session = await logIn(gateway)
-  inside = await logIn(mounted)
-})
-
-afterAll(async () => {
-  await gateway.close()
-  await mounted.close()
-  upstream.close()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-const forged = [
-  ...['miniseal-caller', 'miniseal_caller', 'miniseal-device_key', 'miniseal_device_key', 'miniseal-other'],
-  ...['x-forwarded-for', 'x_forwarded_for', 'x-forwarded_for', 'x_real_ip', 'forwarded', 'x-real-ip'],
-  ...[
-    'x-wx-openid',
-    'x_wx_openid',
-    'cookie',
-    'remote-user',
-    'x-client-ip',
-    'true-client-ip',
-    'via',
-    'expect',
   ],
-  ...['traceparent', 'tracestate', 'baggage', 'x-request-id', 'b3', 'origin', 'referer', 'user-agent'],
-  ...['x-http-method-override', 'x-http-method', 'x-method-override', 'x-original-url', 'x-rewrite-url'],
-  ...[
-    'x-ms-client-principal',
-    'x-amzn-oidc-data',
-    'x-goog-iap-jwt-assertion',
-    'x-consumer-username',
-    'x-openid',
-  ],
-  ...[
-    'x-webauth-user',
-    'x-middleware-subrequest',
-    'x-http-path-override',
-    'x-method',
-    'script-name',
-    'proxy',
-  ],
-  ...['content_type', 'content_length', 'content-range', 'content-location', 'idempotency_key', 'x_shop'],
-  ...['accept_language', 'x-nobody-listed-this', 'miniseal.caller', 'miniseal~caller', 'proxy-authorization'],
-]
-
-const withFields = (fields: readonly Field[]) => ({
-  before: (message: Parameters<typeof requiredComponents>[0]) => ({
-    ...message,
-    fields: [...message.fields, ...fields],
-  }),
+}))
+const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
+app.all('*', (c) => {
+  seen = c.req.header()
+  return c.text('done')
 })
+const mounted = sharedService({ backend: mountApp(app, undefined, { fields: ['x-shop'] }) })
+const session = sharedSession(gateway)
+const inside = sharedSession(mounted)
+
+const forged = `
+  miniseal-caller miniseal_caller miniseal-device_key miniseal_device_key miniseal-other x-forwarded-for
+  x_forwarded_for x-forwarded_for x_real_ip forwarded x-real-ip x-wx-openid x_wx_openid cookie remote-user
+  x-client-ip true-client-ip via expect traceparent tracestate baggage x-request-id b3 origin referer
+  user-agent x-http-method-override x-http-method x-method-override x-original-url x-rewrite-url
+  x-ms-client-principal x-amzn-oidc-data x-goog-iap-jwt-assertion x-consumer-username x-openid x-webauth-user
+  x-middleware-subrequest x-http-path-override x-method script-name proxy content_type content_length
+  content-range content-location idempotency_key x_shop accept_language x-nobody-listed-this
+  miniseal.caller miniseal~caller proxy-authorization
+`
+  .trim()
+  .split(/\s+/)
 
 it.each(forged)('a client cannot forge the header %s of the service or of a proxy', async (name) => {
-  const forgery = withFields([[name, 'forged']])
+  const forgery = withFields([name, 'forged'])
   expect((await session.send({ path: '/shop/1', ...forgery })).status).toBe(200)
   expect(Object.values(upstream.last().headers)).not.toContain('forged')
   expect((await inside.send({ path: '/1', ...forgery })).status).toBe(200)
@@ -110,7 +62,7 @@ it('the gateway forwards signed fields, content fields and the fields that the r
     ['prefer', 'return=minimal'],
     ['x-shop', '7'],
   ]
-  const post = { method: 'POST', path: '/shop', body: { n: 1 }, ...withFields(passed) }
+  const post = { method: 'POST', path: '/shop', body: { n: 1 }, ...withFields(...passed) }
   expect((await session.send(post)).status).toBe(200)
   const { headers } = upstream.last()
   expect(headers).toMatchObject(Object.fromEntries(passed))
@@ -125,14 +77,14 @@ it('the gateway forwards signed fields, content fields and the fields that the r
 })
 
 it('the gateway forwards a listed field to its own route only', async () => {
-  await session.send({ path: '/plain', ...withFields([['x-shop', '7']]) })
+  await session.send({ path: '/plain', ...withFields(['x-shop', '7']) })
   expect(upstream.last().headers).not.toHaveProperty('x-shop')
-  await inside.send({ path: '/', ...withFields([['x-shop', '7']]) })
+  await inside.send({ path: '/', ...withFields(['x-shop', '7']) })
   expect(seen['x-shop']).toBe('7')
 })
 
 it('a method override cannot bypass step-up authentication', async () => {
-  const override = withFields([['x-http-method-override', 'POST']])
+  const override = withFields(['x-http-method-override', 'POST'])
   expect((await session.send({ path: '/plain', ...override })).status).toBe(200)
   expect(upstream.last()).toMatchObject({ method: 'GET' })
   expect(upstream.last().headers).not.toHaveProperty('x-http-method-override')

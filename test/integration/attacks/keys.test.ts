@@ -1,11 +1,11 @@
 /** An attacker with a single key: what it gives alone, and together with what else. */
 import { createHmac } from 'node:crypto'
 import { importJWK, SignJWT } from 'jose'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { parseRequest, parseResponse, type ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import type { ChannelConfiguration } from '../../../crypto/frames/channel-configuration.ts'
 import { signConfiguration, verifyConfiguration } from '../../../crypto/frames/channel-configuration.ts'
-import { parseFrame } from '../../../crypto/frames/frame.ts'
+import { type Frame, parseFrame } from '../../../crypto/frames/frame.ts'
 import {
   deriveSession,
   openHandshakeRequest,
@@ -13,7 +13,7 @@ import {
   sealHandshakeRequest,
 } from '../../../crypto/frames/handshake.ts'
 import { openRequest } from '../../../crypto/frames/session-keys.ts'
-import { signRequest } from '../../../crypto/http-signatures/signed-request.ts'
+import { type MessageSigner, signRequest } from '../../../crypto/http-signatures/signed-request.ts'
 import { signResponse, verifyResponse } from '../../../crypto/http-signatures/signed-response.ts'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { createVerifier, type VerifierOptions } from '../../../packages/verify/index.ts'
@@ -37,7 +37,22 @@ const service = sharedService()
 const alice = sharedSession(service, { openid: 'alice' })
 const mallory = sharedSession(service, { openid: 'mallory' })
 
-const largest = 1_048_576
+/** The frame of this kind. @throws Error for another one */
+function frameOf<K extends Frame['kind']>(bytes: Uint8Array, kind: K): Extract<Frame, { kind: K }> {
+  const frame = parseFrame(bytes, 1_048_576)
+  if (frame.kind !== kind) throw new Error(`not a ${kind}`)
+  return frame as Extract<Frame, { kind: K }>
+}
+
+const signerOf = ({ kid, secretKey }: ServiceKey): MessageSigner => ({ keyid: kid, secretKey })
+const plainRequest = {
+  method: 'GET',
+  scheme: 'https',
+  authority: 'x',
+  path: '/',
+  fields: [],
+  content: random(0),
+}
 
 /** A token that the real service would have to believe by its signature. */
 async function forgedToken(key: ServiceKey, user: string, device: string, sid: Uint8Array): Promise<string> {
@@ -58,139 +73,115 @@ async function forgedToken(key: ServiceKey, user: string, device: string, sid: U
     .sign(await importJWK(jwk, 'EdDSA'))
 }
 
-describe('the agreement key', () => {
-  it('a stolen agreement key decrypts recorded logins and no frame of their sessions', async () => {
-    const agreement = await stolenKey(service, 'agreement')
-    const code = await service.code('carol')
-    const login = await prepareLogin(service, { code })
-    let answered = new Uint8Array()
-    const open = (bytes: Uint8Array): ResponseMessage => {
-      answered = bytes.slice()
-      return login.open(bytes)
-    }
-    const carol = login.session(await send(service, { ...login, open }))
-    const request = parseFrame(login.frame, largest)
-    const answer = parseFrame(answered, largest)
-    const later = parseFrame(carol.prepare().frame, largest)
-    if (request.kind !== 'handshake-request' || answer.kind !== 'handshake-response')
-      throw new Error('no login')
-    if (later.kind !== 'request') throw new Error('no request')
-    const { plaintext, state } = openHandshakeRequest(primitives, agreement, request)
-    expect(decodeUtf8(parseRequest(plaintext).content)).toContain(code)
-    // Both ephemeral keys are public, and what they agree on is not made from S.
-    for (const peer of [request.ephemeral, answer.ephemeral]) {
-      const known = { ...state, es: state.es.slice() }
-      const { session } = deriveSession(primitives, known, agreement.secretKey, peer, answer.ephemeral)
-      expect(() => openRequest(primitives, session, later)).toThrow('cannot be opened')
-    }
-  })
-
-  it('a network attacker with the agreement key cannot move a login signature into another handshake', async () => {
-    const agreement = await stolenKey(service, 'agreement')
-    const code = await service.code('dave')
-    const held = await prepareLogin(service, { code })
-    const frame = parseFrame(held.frame, largest)
-    if (frame.kind !== 'handshake-request') throw new Error('no login')
-    // The very bytes that the device signed, under an ephemeral key of the thief's.
-    const { plaintext } = openHandshakeRequest(primitives, agreement, frame)
-    const secretKey = random(32)
-    const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
-    const moved = sealHandshakeRequest(primitives, agreement.publicKey, ephemeral, random(24), plaintext)
-    const open = (bytes: Uint8Array): ResponseMessage => {
-      const answer = parseFrame(bytes, largest)
-      if (answer.kind !== 'handshake-response') throw new Error('no answer to a login')
-      const keys = deriveSession(primitives, moved.state, secretKey, answer.ephemeral, answer.ephemeral)
-      return parseResponse(openHandshakeResponse(primitives, keys.responseKey, answer))
-    }
-    const { json } = await send(service, { frame: moved.frame, open })
-    expect(json).toMatchObject({ code: 'payload_invalid', step: 'key' })
-    // Neither nonce nor code is used up: the login itself arrives later, and is its owner's.
-    const heard = await send(service, held)
-    expect(heard.status).toBe(201)
-    expect((await held.session(heard).send({ path: '/wallet' })).status).toBe(200)
-  })
-
-  it('a network attacker with the current agreement key can use the code of a delayed login, the one known gap', async () => {
-    const agreement = await stolenKey(service, 'agreement')
-    const held = await prepareLogin(service, { openid: 'alice' })
-    const frame = parseFrame(held.frame, largest)
-    if (frame.kind !== 'handshake-request') throw new Error('no login')
-    const { content } = parseRequest(openHandshakeRequest(primitives, agreement, frame).plaintext)
-    const { code } = JSON.parse(decodeUtf8(content)) as { code: string }
-    expect((await logIn(service, { code })).user).toBe(alice.user)
-    // The person sees that something is wrong: their own login is refused, and their devices show one more.
-    expect((await send(service, held)).json.code).toBe('login_code_used')
-    const { json } = await alice.send({ path: '/devices' })
-    expect(json.devices.length).toBeGreaterThan(1)
-  })
+it('a stolen agreement key decrypts recorded logins and no frame of their sessions', async () => {
+  const agreement = await stolenKey(service, 'agreement')
+  const code = await service.code('carol')
+  const login = await prepareLogin(service, { code })
+  let answered = new Uint8Array()
+  const open = (bytes: Uint8Array): ResponseMessage => {
+    answered = bytes.slice()
+    return login.open(bytes)
+  }
+  const carol = login.session(await send(service, { ...login, open }))
+  const request = frameOf(login.frame, 'handshake-request')
+  const answer = frameOf(answered, 'handshake-response')
+  const later = frameOf(carol.prepare().frame, 'request')
+  const { plaintext, state } = openHandshakeRequest(primitives, agreement, request)
+  expect(decodeUtf8(parseRequest(plaintext).content)).toContain(code)
+  // Both ephemeral keys are public, and what they agree on is not made from S.
+  for (const peer of [request.ephemeral, answer.ephemeral]) {
+    const known = { ...state, es: state.es.slice() }
+    const { session } = deriveSession(primitives, known, agreement.secretKey, peer, answer.ephemeral)
+    expect(() => openRequest(primitives, session, later)).toThrow('cannot be opened')
+  }
 })
 
-describe('the root key', () => {
-  it('a network attacker with the root key impersonates the service to clients that pin it and to no others', async () => {
-    const root = await stolenKey(service, 'root')
-    const own = newDevice()
-    const signing = [{ kid: own.signer.keyid, publicKey: own.publicKey, nbf: 0, exp: 0 }]
-    const forged: ChannelConfiguration = { ...alice.configuration, signing }
-    const jws = signConfiguration(primitives, forged, root)
-    const pinned = service.roots.map((each) => decodeBase64Url(each))
-    expect(verifyConfiguration(primitives, jws, pinned, service.now()).signing).toEqual(signing)
-    expect(() => verifyConfiguration(primitives, jws, [own.publicKey], service.now())).toThrow(/root/)
-  })
+it('a network attacker with the agreement key cannot move a login signature into another handshake', async () => {
+  const agreement = await stolenKey(service, 'agreement')
+  const code = await service.code('dave')
+  const held = await prepareLogin(service, { code })
+  const frame = frameOf(held.frame, 'handshake-request')
+  // The very bytes that the device signed, under an ephemeral key of the thief's.
+  const { plaintext } = openHandshakeRequest(primitives, agreement, frame)
+  const secretKey = random(32)
+  const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
+  const moved = sealHandshakeRequest(primitives, agreement.publicKey, ephemeral, random(24), plaintext)
+  const open = (bytes: Uint8Array): ResponseMessage => {
+    const answer = frameOf(bytes, 'handshake-response')
+    const keys = deriveSession(primitives, moved.state, secretKey, answer.ephemeral, answer.ephemeral)
+    return parseResponse(openHandshakeResponse(primitives, keys.responseKey, answer))
+  }
+  const { json } = await send(service, { frame: moved.frame, open })
+  expect(json).toMatchObject({ code: 'payload_invalid', step: 'key' })
+  // Neither nonce nor code is used up: the login itself arrives later, and is its owner's.
+  const heard = await send(service, held)
+  expect(heard.status).toBe(201)
+  expect((await held.session(heard).send({ path: '/wallet' })).status).toBe(200)
 })
 
-describe('the signing key', () => {
-  it('a stolen signing key forges responses that verify outside the channel', async () => {
-    const key = await stolenKey(service, 'signing')
-    const request = signRequest(
-      primitives,
-      { method: 'GET', scheme: 'https', authority: 'x', path: '/wallet', fields: [], content: random(0) },
-      alice.device.signer,
-      service.now(),
-      random(16),
-    )
-    const answer = {
-      status: 200,
-      fields: [['content-type', 'text/plain']],
-      content: encodeUtf8('paid'),
-    } as const
-    const signed = signResponse(
-      primitives,
-      answer,
-      request,
-      { keyid: key.kid, secretKey: key.secretKey },
-      service.now(),
-    )
-    verifyResponse(primitives, signed, request, alice.configuration.signing)
-  })
+it('a network attacker with the current agreement key can use the code of a delayed login, the one known gap', async () => {
+  const agreement = await stolenKey(service, 'agreement')
+  const held = await prepareLogin(service, { openid: 'alice' })
+  const frame = frameOf(held.frame, 'handshake-request')
+  const { content } = parseRequest(openHandshakeRequest(primitives, agreement, frame).plaintext)
+  const { code } = JSON.parse(decodeUtf8(content)) as { code: string }
+  expect((await logIn(service, { code })).user).toBe(alice.user)
+  // The person sees that something is wrong: their own login is refused, and their devices show one more.
+  expect((await send(service, held)).json.code).toBe('login_code_used')
+  const { json } = await alice.send({ path: '/devices' })
+  expect(json.devices.length).toBeGreaterThan(1)
+})
 
-  it('forging a request to a backend requires both the signing key and the token key', async () => {
-    const signing = await stolenKey(service, 'signing')
-    const device = newDevice()
-    const token = await forgedToken(
-      await stolenKey(service, 'token'),
-      alice.user,
-      device.signer.keyid,
-      alice.id,
-    )
-    const gateway = { keyid: signing.kid, secretKey: signing.secretKey }
-    const authorization = `HTTPSig ${token}`
-    await expect(verified(forwarded(alice, { device, authorization }))).rejects.toThrow()
-    await expect(verified(forwarded(alice, { device, gateway }))).rejects.toThrow()
-    await expect(
-      verified(forwarded(alice, { gateway: device.signer, authorization, device })),
-    ).rejects.toThrow()
-    expect(await verified(forwarded(alice, { device, authorization, gateway }))).toBe(alice.user)
-  })
+it('a network attacker with the root key impersonates the service to clients that pin it and to no others', async () => {
+  const root = await stolenKey(service, 'root')
+  const own = newDevice()
+  const signing = [{ kid: own.signer.keyid, publicKey: own.publicKey, nbf: 0, exp: 0 }]
+  const forged: ChannelConfiguration = { ...alice.configuration, signing }
+  const jws = signConfiguration(primitives, forged, root)
+  const pinned = service.roots.map((each) => decodeBase64Url(each))
+  expect(verifyConfiguration(primitives, jws, pinned, service.now()).signing).toEqual(signing)
+  expect(() => verifyConfiguration(primitives, jws, [own.publicKey], service.now())).toThrow(/root/)
+})
 
-  it('a signing key signs no token that a backend or the service accepts', async () => {
-    const signing = await stolenKey(service, 'signing')
-    const gateway = { keyid: signing.kid, secretKey: signing.secretKey }
-    const token = await forgedToken(signing, alice.user, alice.device.signer.keyid, alice.id)
-    const request = forwarded(alice, { authorization: `HTTPSig ${token}`, gateway })
-    for (const keys of await everyWayToShowTheKeys())
-      await expect(verified(request, keys)).rejects.toMatchObject({ code: 'token_invalid' })
-    expect((await alice.send({ token })).json.code).toBe('token_invalid')
-  })
+it('a stolen signing key forges responses that verify outside the channel', async () => {
+  const key = await stolenKey(service, 'signing')
+  const request = signRequest(primitives, plainRequest, alice.device.signer, service.now(), random(16))
+  const answer = {
+    status: 200,
+    fields: [['content-type', 'text/plain']],
+    content: encodeUtf8('paid'),
+  } as const
+  const signed = signResponse(primitives, answer, request, signerOf(key), service.now())
+  verifyResponse(primitives, signed, request, alice.configuration.signing)
+})
+
+it('forging a request to a backend requires both the signing key and the token key', async () => {
+  const signing = await stolenKey(service, 'signing')
+  const device = newDevice()
+  const token = await forgedToken(
+    await stolenKey(service, 'token'),
+    alice.user,
+    device.signer.keyid,
+    alice.id,
+  )
+  const gateway = signerOf(signing)
+  const authorization = `HTTPSig ${token}`
+  await expect(verified(forwarded(alice, { device, authorization }))).rejects.toThrow()
+  await expect(verified(forwarded(alice, { device, gateway }))).rejects.toThrow()
+  await expect(
+    verified(forwarded(alice, { gateway: device.signer, authorization, device })),
+  ).rejects.toThrow()
+  expect(await verified(forwarded(alice, { device, authorization, gateway }))).toBe(alice.user)
+})
+
+it('a signing key signs no token that a backend or the service accepts', async () => {
+  const signing = await stolenKey(service, 'signing')
+  const gateway = signerOf(signing)
+  const token = await forgedToken(signing, alice.user, alice.device.signer.keyid, alice.id)
+  const request = forwarded(alice, { authorization: `HTTPSig ${token}`, gateway })
+  for (const keys of await everyWayToShowTheKeys())
+    await expect(verified(request, keys)).rejects.toMatchObject({ code: 'token_invalid' })
+  expect((await alice.send({ token })).json.code).toBe('token_invalid')
 })
 
 /** Both documents as they are, exchanged, and each with the keys of both. */
@@ -221,48 +212,38 @@ it('each purpose of a key has its own key document and no key is in both', async
   expect(await uses('miniseal-keys.json')).toEqual([[await kid('signing'), ['miniseal_use', 'message']]])
 })
 
-describe('the token key', () => {
-  it('a token key signs no gateway request and no response that verifies', async () => {
-    const key = await stolenKey(service, 'token')
-    const signer = { keyid: key.kid, secretKey: key.secretKey }
-    const request = forwarded(alice, { gateway: signer })
-    const all = [...(await everyWayToShowTheKeys())]
-    const [asPublished] = all.splice(0, 1)
-    await expect(verified(request, asPublished)).rejects.toMatchObject({ code: 'key_unknown' })
-    for (const keys of all)
-      await expect(verified(request, keys)).rejects.toMatchObject({
-        code: expect.stringMatching(/^(key_unknown|token_invalid)$/),
-      })
-    const asked = {
-      method: 'GET',
-      scheme: 'https',
-      authority: 'x',
-      path: '/',
-      fields: [],
-      content: random(0),
-    }
-    const signedRequest = signRequest(primitives, asked, alice.device.signer, service.now(), random(16))
-    const plain = { status: 200, fields: [], content: random(0) } as const
-    const answer = signResponse(primitives, plain, signedRequest, signer, service.now())
-    expect(() => verifyResponse(primitives, answer, signedRequest, alice.configuration.signing)).toThrow(
-      expect.objectContaining({ code: 'key_unknown' }),
-    )
-  })
+it('a token key signs no gateway request and no response that verifies', async () => {
+  const key = await stolenKey(service, 'token')
+  const signer = signerOf(key)
+  const request = forwarded(alice, { gateway: signer })
+  const all = [...(await everyWayToShowTheKeys())]
+  const [asPublished] = all.splice(0, 1)
+  await expect(verified(request, asPublished)).rejects.toMatchObject({ code: 'key_unknown' })
+  for (const keys of all)
+    await expect(verified(request, keys)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(key_unknown|token_invalid)$/),
+    })
+  const signedRequest = signRequest(primitives, plainRequest, alice.device.signer, service.now(), random(16))
+  const plain = { status: 200, fields: [], content: random(0) } as const
+  const answer = signResponse(primitives, plain, signedRequest, signer, service.now())
+  expect(() => verifyResponse(primitives, answer, signedRequest, alice.configuration.signing)).toThrow(
+    expect.objectContaining({ code: 'key_unknown' }),
+  )
+})
 
-  it('a stolen token key gains nothing at the service, which compares session, device and user', async () => {
-    const key = await stolenKey(service, 'token')
-    for (const [user, device, sid] of [
-      [alice.user, mallory.device.signer.keyid, mallory.id],
-      [alice.user, mallory.device.signer.keyid, alice.id],
-      [alice.user, alice.device.signer.keyid, mallory.id],
-      [alice.user, alice.device.signer.keyid, alice.id],
-    ] as const) {
-      const token = await forgedToken(key, user, device, sid)
-      expect((await mallory.send({ token })).status).toBe(401)
-    }
-    const own = await forgedToken(key, mallory.user, mallory.device.signer.keyid, mallory.id)
-    expect((await mallory.send({ token: own })).status).toBe(200)
-  })
+it('a stolen token key gains nothing at the service, which compares session, device and user', async () => {
+  const key = await stolenKey(service, 'token')
+  for (const [user, device, sid] of [
+    [alice.user, mallory.device.signer.keyid, mallory.id],
+    [alice.user, mallory.device.signer.keyid, alice.id],
+    [alice.user, alice.device.signer.keyid, mallory.id],
+    [alice.user, alice.device.signer.keyid, alice.id],
+  ] as const) {
+    const token = await forgedToken(key, user, device, sid)
+    expect((await mallory.send({ token })).status).toBe(401)
+  }
+  const own = await forgedToken(key, mallory.user, mallory.device.signer.keyid, mallory.id)
+  expect((await mallory.send({ token: own })).status).toBe(200)
 })
 
 it('the service does not start with one of its own keys as a push key', async () => {
@@ -277,95 +258,84 @@ it('the service does not start with one of its own keys as a push key', async ()
   }
 })
 
-describe('the keys of a session', () => {
-  it('stolen session keys decrypt frames but sign no request without the device key', async () => {
-    const frame = parseFrame(alice.prepare({ path: '/wallet/secret' }).frame, largest)
-    if (frame.kind !== 'request') throw new Error('no request')
-    expect(parseRequest(openRequest(primitives, alice.keys, frame)).path).toBe('/wallet/secret')
-    const { signer } = mallory.device
-    expect((await alice.send({ signer })).status).toBe(401)
-    const named = { ...signer, keyid: alice.device.signer.keyid }
-    expect((await alice.send({ signer: named })).json.code).toBe('signature_invalid')
-  })
+it('stolen session keys decrypt frames but sign no request without the device key', async () => {
+  const frame = frameOf(alice.prepare({ path: '/wallet/secret' }).frame, 'request')
+  expect(parseRequest(openRequest(primitives, alice.keys, frame)).path).toBe('/wallet/secret')
+  const { signer } = mallory.device
+  expect((await alice.send({ signer })).status).toBe(401)
+  const named = { ...signer, keyid: alice.device.signer.keyid }
+  expect((await alice.send({ signer: named })).json.code).toBe('signature_invalid')
 })
 
-describe('the key of a device and its token', () => {
-  it('a stolen device key and token cannot make a request without the session keys, or log in', async () => {
-    const { signer } = alice.device
-    const { token } = alice
-    expect((await mallory.send({ signer, token })).status).toBe(401)
-    const login = await prepareLogin(service, { openid: 'mallory', device: alice.device })
-    expect((await send(service, login)).json.code).toBe('device_key_refused')
-  })
-
-  it('a stolen token alone is useless in any session and with any key', async () => {
-    expect((await mallory.send({ token: alice.token })).json.code).toBe('token_key_mismatch')
-    const headers = { authorization: `Bearer ${alice.token}` }
-    for (const path of ['/wallet', '/sessions', '/log/tile/entries/000.p/1', '/audit/api/entries'])
-      expect([401, 404]).toContain((await fetch(`${service.url}${path}`, { headers })).status)
-    // At a backend: with the thief's own signature in the place of the device's.
-    const request = forwarded(alice, { device: newDevice() })
-    await expect(verified(request)).rejects.toMatchObject({ code: 'token_key_mismatch' })
-  })
+it('a stolen device key and token cannot make a request without the session keys, or log in', async () => {
+  const { signer } = alice.device
+  const { token } = alice
+  expect((await mallory.send({ signer, token })).status).toBe(401)
+  const login = await prepareLogin(service, { openid: 'mallory', device: alice.device })
+  expect((await send(service, login)).json.code).toBe('device_key_refused')
 })
 
-describe('the lookup key', () => {
-  it('the lookup key reveals the pairwise subject of a person', async () => {
-    const { secretKey } = await stolenKey(service, 'lookup')
-    const digest = createHmac('sha256', secretKey).update(`${service.appid}\nalice`).digest()
-    expect(`u_${digest.subarray(0, 18).toString('base64url')}`).toBe(alice.user)
-  })
-
-  it('the lookup key and a database copy do not sign in as an auditor', async () => {
-    await newAuditor(service, 'lin', 'reader')
-    const { secretKey } = await stolenKey(service, 'lookup')
-    const [row] = await withStore(service.environment, (store) => store.listAuditors())
-    const value = [encodeBase64Url(row?.tokenHash ?? random(0)), service.now(), service.now()].join('.')
-    const mac = createHmac('sha256', cookieKeyOf(secretKey)).update(value).digest('base64')
-    const cookie = `miniseal-audit=${encodeURIComponent(`${value}.${mac}`)}`
-    expect((await fetch(`${service.url}/audit/api/session`, { headers: { cookie } })).status).toBe(401)
-  })
-
-  it('the lookup key and write access to the database create an auditor', async () => {
-    const { secretKey } = await stolenKey(service, 'lookup')
-    const made = { name: 'made-up', role: 'discloser', now: service.now(), days: 1 } as const
-    const token = await withStore(service.environment, (store) =>
-      addAuditor(store, accountKeyOf(secretKey), made),
-    )
-    const headers = { authorization: `Bearer ${token}` }
-    expect((await fetch(`${service.url}/log/tile/entries/000.p/1`, { headers })).status).toBe(200)
-  })
+it('a stolen token alone is useless in any session and with any key', async () => {
+  expect((await mallory.send({ token: alice.token })).json.code).toBe('token_key_mismatch')
+  const headers = { authorization: `Bearer ${alice.token}` }
+  for (const path of ['/wallet', '/sessions', '/log/tile/entries/000.p/1', '/audit/api/entries'])
+    expect([401, 404]).toContain((await fetch(`${service.url}${path}`, { headers })).status)
+  // At a backend: with the thief's own signature in the place of the device's.
+  const request = forwarded(alice, { device: newDevice() })
+  await expect(verified(request)).rejects.toMatchObject({ code: 'token_key_mismatch' })
 })
 
-describe('the AppSecret', () => {
-  it('a stolen AppSecret can consume an observed login code but cannot log in', async () => {
-    const code = await service.code('dave')
-    const query = new URLSearchParams({
-      appid: sandboxApp.appid,
-      secret: sandboxApp.secret,
-      js_code: code,
-      grant_type: 'authorization_code',
-    })
-    const answer = (await (await fetch(`${service.sandboxUrl}/sns/jscode2session?${query}`)).json()) as {
-      openid: string
-    }
-    expect(answer.openid).toBe('dave')
-    const heard = await send(service, await prepareLogin(service, { code }))
-    expect(heard.json.code).toMatch(/^login_code_/)
-  })
+it('the lookup key reveals the pairwise subject of a person', async () => {
+  const { secretKey } = await stolenKey(service, 'lookup')
+  const digest = createHmac('sha256', secretKey).update(`${service.appid}\nalice`).digest()
+  expect(`u_${digest.subarray(0, 18).toString('base64url')}`).toBe(alice.user)
 })
 
-describe('the master key', () => {
-  it('the master key and a database copy decrypt every recorded frame of a stored session', async () => {
-    const recorded = alice.prepare({ path: '/wallet/recorded' }).frame
-    const { masterKeys } = readOperatorPaths(service.environment)
-    const wrapper = createSecretWrapper(masterKeys ?? [])
-    const row = await withStore(service.environment, (store) => store.findSession(alice.id))
-    if (row === undefined) throw new Error('no session')
-    const c2s = wrapper.unwrap(row.c2sWrapped, secretContext('sessions.c2s_wrapped', [alice.id]))
-    const frame = parseFrame(recorded, largest)
-    if (frame.kind !== 'request' || c2s === undefined) throw new Error('no request')
-    const opened = parseRequest(openRequest(primitives, { c2s, s2c: c2s }, frame))
-    expect(opened.path).toBe('/wallet/recorded')
+it('the lookup key and a database copy do not sign in as an auditor', async () => {
+  await newAuditor(service, 'lin', 'reader')
+  const { secretKey } = await stolenKey(service, 'lookup')
+  const [row] = await withStore(service.environment, (store) => store.listAuditors())
+  const value = [encodeBase64Url(row?.tokenHash ?? random(0)), service.now(), service.now()].join('.')
+  const mac = createHmac('sha256', cookieKeyOf(secretKey)).update(value).digest('base64')
+  const cookie = `miniseal-audit=${encodeURIComponent(`${value}.${mac}`)}`
+  expect((await fetch(`${service.url}/audit/api/session`, { headers: { cookie } })).status).toBe(401)
+})
+
+it('the lookup key and write access to the database create an auditor', async () => {
+  const { secretKey } = await stolenKey(service, 'lookup')
+  const made = { name: 'made-up', role: 'discloser', now: service.now(), days: 1 } as const
+  const token = await withStore(service.environment, (store) =>
+    addAuditor(store, accountKeyOf(secretKey), made),
+  )
+  const headers = { authorization: `Bearer ${token}` }
+  expect((await fetch(`${service.url}/log/tile/entries/000.p/1`, { headers })).status).toBe(200)
+})
+
+it('a stolen AppSecret can consume an observed login code but cannot log in', async () => {
+  const code = await service.code('dave')
+  const query = new URLSearchParams({
+    appid: sandboxApp.appid,
+    secret: sandboxApp.secret,
+    js_code: code,
+    grant_type: 'authorization_code',
   })
+  const answer = (await (await fetch(`${service.sandboxUrl}/sns/jscode2session?${query}`)).json()) as {
+    openid: string
+  }
+  expect(answer.openid).toBe('dave')
+  const heard = await send(service, await prepareLogin(service, { code }))
+  expect(heard.json.code).toMatch(/^login_code_/)
+})
+
+it('the master key and a database copy decrypt every recorded frame of a stored session', async () => {
+  const recorded = alice.prepare({ path: '/wallet/recorded' }).frame
+  const { masterKeys } = readOperatorPaths(service.environment)
+  const wrapper = createSecretWrapper(masterKeys ?? [])
+  const row = await withStore(service.environment, (store) => store.findSession(alice.id))
+  if (row === undefined) throw new Error('no session')
+  const c2s = wrapper.unwrap(row.c2sWrapped, secretContext('sessions.c2s_wrapped', [alice.id]))
+  if (c2s === undefined) throw new Error('not unwrapped')
+  const frame = frameOf(recorded, 'request')
+  const opened = parseRequest(openRequest(primitives, { c2s, s2c: c2s }, frame))
+  expect(opened.path).toBe('/wallet/recorded')
 })

@@ -16,7 +16,7 @@ import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-pri
 import { leafIdText } from '../../../service/tlog/entry.ts'
 import { isSettled } from '../../support/audit-traffic.ts'
 import { runCommand } from '../../support/command.ts'
-import { logIn } from '../../support/raw-client.ts'
+import { logIn, transferOf } from '../../support/raw-client.ts'
 import { ofKind, readLog } from '../../support/read-log.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
@@ -69,19 +69,13 @@ const follow = (): Promise<AskedWitness> =>
   })
 
 beforeAll(async () => {
-  const environment = {
-    PORT: String(await freePort()),
-    MINISEAL_DATA: join(folder.path, 'data'),
-    MINISEAL_DATABASE: `sqlite:${join(folder.path, 'data', 'miniseal.db')}`,
-  }
-  service = await startTestService({ environment })
+  service = await startTestService({ environment: { PORT: String(await freePort()) } })
   const stolen = await stolenKey(service, 'log')
   const [origin = ''] = (await checkpoint()).split('\n')
   key = { kind: 'ed25519', name: origin, publicKey: stolen.publicKey }
   follower = await follow()
   const session = await logIn(service)
-  const body = { payee: 'bob', amount: 1_250, currency: 'CNY' }
-  expect((await session.send({ method: 'POST', path: '/wallet/transfers', body })).status).toBe(201)
+  expect((await session.send(transferOf(1_250))).status).toBe(201)
   await logIn(service)
   await isSettled(service)
   await hasSeen(await checkpoint())
@@ -101,7 +95,7 @@ beforeAll(async () => {
     stolen,
     ({ kind, result }) => !(kind === 'request' && result === 'ok') && kind !== 'audit-exported',
   )
-  service = await startTestService({ environment })
+  service = await service.restart()
   follower = await follow()
 }, 60_000)
 

@@ -178,17 +178,15 @@ describe('a sink', () => {
   })
 })
 
-describe('refusals of one source', () => {
-  it('refusals of one source are logged twenty times per minute and then counted by code', () => {
-    const isWritten = createRefusalSampler(() => {})
-    const written = (source: string): number =>
-      Array.from({ length: 50 }, () => isWritten(source, 'replayed')).filter(Boolean).length
-    expect([written('a'), written('b'), written('a')]).toEqual([20, 20, 0])
-  })
+it('refusals of one source are logged twenty times per minute and then counted by code', () => {
+  const isWritten = createRefusalSampler(() => {})
+  const written = (source: string): number =>
+    Array.from({ length: 50 }, () => isWritten(source, 'replayed')).filter(Boolean).length
+  expect([written('a'), written('b'), written('a')]).toEqual([20, 20, 0])
+})
 
-  it('refusals of sources beyond the limit share one allowance', () => {
-    const isWritten = createRefusalSampler(() => {})
-    const written = Array.from({ length: 20_000 }, (_, i) => isWritten(String(i), 'replayed')).filter(Boolean)
-    expect(written).toHaveLength(10_020)
-  })
+it('refusals of sources beyond the limit share one allowance', () => {
+  const isWritten = createRefusalSampler(() => {})
+  const written = Array.from({ length: 20_000 }, (_, i) => isWritten(String(i), 'replayed')).filter(Boolean)
+  expect(written).toHaveLength(10_020)
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type CommandResult, runWords } from '../../support/command.ts'
-import { logIn, type RawSession, send } from '../../support/raw-client.ts'
+import { logIn, type RawSession, send, transferOf } from '../../support/raw-client.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { temporaryFolder } from '../witness/asked-witness.ts'
@@ -20,20 +20,13 @@ const lines = [...chapter.matchAll(/```sh\n([^`]*)```/g)].flatMap(([, block = ''
 const [backUp = '', ...restore] = lines
 
 let folder: ReturnType<typeof temporaryFolder>
-let environment: Record<string, string>
 let service: OwnService
 let path: string
 
 beforeEach(async () => {
   folder = temporaryFolder()
-  path = join(folder.path, 'data', 'miniseal.db')
-  environment = {
-    PORT: String(await freePort()),
-    MINISEAL_DATA: join(folder.path, 'data'),
-    MINISEAL_DATABASE: `sqlite:${path}`,
-  }
-  service = await startTestService({ environment })
-  environment.MINISEAL_ORIGIN = service.origin
+  service = await startTestService({ environment: { PORT: String(await freePort()) } })
+  path = (service.environment.MINISEAL_DATABASE ?? '').replace('sqlite:', '')
 })
 
 afterEach(async () => {
@@ -45,16 +38,10 @@ async function run(line: string): Promise<CommandResult> {
   const words = line.split(' ').map((word) => (word === 'backup.db' ? join(folder.path, word) : word))
   const [npx, miniseal, ...rest] = words
   expect([npx, miniseal], line).toEqual(['npx', 'miniseal'])
-  return await runWords(rest, environment)
+  return await runWords(rest, { ...service.environment, MINISEAL_ORIGIN: service.origin })
 }
 
-const pay = (session: RawSession, key: string) =>
-  session.prepare({
-    method: 'POST',
-    path: '/wallet/transfers',
-    body: { payee: 'bob', amount: 100, currency: 'CNY' },
-    key,
-  })
+const pay = (session: RawSession, key: string) => session.prepare(transferOf(100, { key }))
 
 it('the restore guide has the commands that this test runs', () => {
   expect(lines).toEqual([
@@ -93,7 +80,7 @@ it('a restore revives nothing that ended, explains the loss, and verify exits wi
   expect(verified?.out).toContain('ok: the log matches its signatures')
   expect(statSync(path).mode & 0o777).toBe(0o600)
 
-  service = await startTestService({ environment })
+  service = await service.restart()
   // The session that the copy had does not come back, nor a frame that was recorded of it.
   expect((await send(service, recorded)).status).toBeGreaterThanOrEqual(400)
   const after = await logIn(service)
@@ -133,7 +120,7 @@ it('a restore brings later revocations back until they are repeated', async () =
   expect((await run(revoke)).code).toBe(0)
   await service.stop()
   for (const line of restore) expect((await run(line)).code, line).toBe(0)
-  service = await startTestService({ environment })
+  service = await service.restart()
   const again = { openid: 'robbed', device: session.device }
   expect((await logIn(service, again)).user).toBe(session.user)
   expect((await run(revoke)).code).toBe(0)
@@ -187,7 +174,7 @@ it('a rollback that the new log does not cite remains a finding', async () => {
   expect(existsSync(/: (\S+\.replaced-\d+)/.exec(first.out)?.[1] ?? '')).toBe(true)
   for (const line of restore.slice(1)) await run(line)
   copyFileSync(path, join(folder.path, 'later.db'))
-  service = await startTestService({ environment })
+  service = await service.restart()
   await logIn(service)
   await service.stop()
   for (const ending of ['-wal', '-shm']) expect(existsSync(path + ending)).toBe(false)

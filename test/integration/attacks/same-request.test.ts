@@ -1,36 +1,20 @@
 /** An attacker who substitutes another request with the same body for one that was confirmed or answered. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+
+import { expect, it } from 'vitest'
 import type { Field, RequestMessage } from '../../../crypto/frames/binary-http.ts'
-import { confirm, stepUpField } from '../../support/confirmation.ts'
-import { logIn, type RawSession, type ReceivedReply } from '../../support/raw-client.ts'
-import { type OwnService, startTestService } from '../../support/service.ts'
-import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
+import { confirmation } from '../../support/confirmation.ts'
+import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
+import type { ReceivedReply } from '../../support/raw-client.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'miniseal-same-'))
 const openid = 'openid-same-request'
-let upstream: TestUpstream
-let service: OwnService
-let session: RawSession
-
-beforeAll(async () => {
-  upstream = await startUpstream((_request, response) => response.end('done'))
-  const routes = [
+const upstream = sharedUpstream((_request, response) => response.end('done'))
+const service = sharedService(() => ({
+  routes: [
     { path: '/pay', upstream: upstream.origin, step_up: { always: true } },
     { path: '/orders', upstream: upstream.origin },
-  ]
-  writeFileSync(join(folder, 'routes.json'), JSON.stringify(routes))
-  service = await startTestService({ environment: { MINISEAL_ROUTES_FILE: join(folder, 'routes.json') } })
-  session = await logIn(service, { openid })
-})
-
-afterAll(async () => {
-  await service.close()
-  upstream.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+  ],
+}))
+const session = sharedSession(service, { openid })
 
 /** Fields that replace those of the same name, or come to them. */
 async function post(
@@ -64,14 +48,14 @@ it.each(others)('a request confirmed as JSON does not run %s', async (title, cha
   const asked = await post('/pay', key, [])
   expect(asked.json.code).toBe('step_up_required')
   const { challenge } = asked.json
-  const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
+  const confirmed: Field = ['step-up', await confirmation(service, openid, challenge)]
   const before = upstream.arrived.length
-  const heard = await post('/pay', key, [...changed, confirmation])
+  const heard = await post('/pay', key, [...changed, confirmed])
   expect(heard.json).toMatchObject({ code: 'step_up_invalid', step: 'step-up' })
   expect(upstream.arrived).toHaveLength(before)
   // The request that was confirmed still runs, also with another token: nothing was used up.
   expect((await session.send({ method: 'POST', path: '/sessions/current/token' })).status).toBe(201)
-  expect((await post('/pay', key, [confirmation])).status).toBe(200)
+  expect((await post('/pay', key, [confirmed])).status).toBe(200)
   expect(upstream.last().headers['content-type']).toBe('application/json')
 })
 
@@ -88,7 +72,7 @@ it.each(others)('a request sent %s is not a repetition of the first one', async 
 it('idempotency key and query are bound, for safe methods too', async () => {
   const asked = await post('/pay?a', 'one', [])
   const { challenge } = asked.json
-  const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
+  const confirmed: Field = ['step-up', await confirmation(service, openid, challenge)]
   for (const [path, key, method] of [
     ['/pay?b', 'one', 'POST'],
     ['/pay', 'one', 'POST'],
@@ -96,8 +80,8 @@ it('idempotency key and query are bound, for safe methods too', async () => {
     ['/pay?a', 'one', 'PUT'],
     ['/pay?a', 'one', 'OPTIONS'],
   ] as const)
-    expect((await post(path, key, [confirmation], method)).json.code).toBe('step_up_invalid')
-  expect((await post('/pay?a', 'one', [confirmation])).status).toBe(200)
+    expect((await post(path, key, [confirmed], method)).json.code).toBe('step_up_invalid')
+  expect((await post('/pay?a', 'one', [confirmed])).status).toBe(200)
 })
 
 const uncovered: readonly Field[] = [
@@ -109,8 +93,8 @@ const uncovered: readonly Field[] = [
 it.each(uncovered)('neither a confirmation nor a repetition is bound to %s', async (name, value) => {
   const asked = await post('/pay', `confirmed ${name}`, [])
   const { challenge } = asked.json
-  const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
-  expect((await post('/pay', `confirmed ${name}`, [[name, value], confirmation])).status).toBe(200)
+  const confirmed: Field = ['step-up', await confirmation(service, openid, challenge)]
+  expect((await post('/pay', `confirmed ${name}`, [[name, value], confirmed])).status).toBe(200)
   expect(upstream.last().headers[name]).toBe(value)
   const before = upstream.arrived.length
   const again = await post('/pay', `confirmed ${name}`, [])

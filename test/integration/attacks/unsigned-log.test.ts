@@ -1,5 +1,4 @@
 /** An attacker with write access to the database and without the log key, before entries are signed. */
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
 import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
@@ -13,18 +12,13 @@ import { isSettled } from '../../support/audit-traffic.ts'
 import { describeWithBothDatabases, disturb, type ServiceDatabase } from '../../support/both-databases.ts'
 import { type CommandResult, runCommand } from '../../support/command.ts'
 import { testMacs } from '../../support/log-records.ts'
-import { logIn } from '../../support/raw-client.ts'
+import { logIn, transferOf } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { stolenMacs } from '../../support/stolen.ts'
-import { temporaryFolder } from '../witness/asked-witness.ts'
 
-const transfer = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 100, currency: 'CNY' },
-} as const
+const transfer = transferOf(100)
 
 /** It would excuse details that they took away. Sealed as well as they can, or not at all. */
 function madeUp(kind: string, isSealed: boolean): AuthenticatedPendingEntry {
@@ -47,19 +41,11 @@ function madeUp(kind: string, isSealed: boolean): AuthenticatedPendingEntry {
 
 describeWithBothDatabases('who may write the database', (create) => {
   let database: ServiceDatabase
-  let folder: ReturnType<typeof temporaryFolder>
-  let environment: Record<string, string>
   let service: OwnService
 
   beforeEach(async () => {
     database = await create()
-    folder = temporaryFolder()
-    environment = {
-      PORT: String(await freePort()),
-      MINISEAL_DATA: join(folder.path, 'data'),
-      MINISEAL_DATABASE: `sqlite:${join(folder.path, 'data', 'miniseal.db')}`,
-      ...database.environment,
-    }
+    const environment = { PORT: String(await freePort()), ...database.environment }
     service = await startTestService({ environment })
     expect((await (await logIn(service)).send(transfer)).status).toBe(201)
     await isSettled(service)
@@ -68,7 +54,6 @@ describeWithBothDatabases('who may write the database', (create) => {
   afterEach(async () => {
     await service.close()
     await database.remove()
-    folder.remove()
   })
 
   const status = async (): Promise<string> =>
@@ -96,16 +81,16 @@ describeWithBothDatabases('who may write the database', (create) => {
 
   it('an attacker without the log key cannot get a leaf signed that they inserted into the tree', async () => {
     await service.stop()
-    await withStore(environment, async (store) => {
+    await withStore(service.environment, async (store) => {
       await store.commit([{ kind: 'insert-pending-entry', entry: madeUp('erased', false) }])
       const grown = await store.sequence((batch) => ({ ...growTree(batch), mac: batch.state.mac }), 1)
       expect(grown).toMatchObject({ kind: 'sequenced', leaves: 1 })
     })
-    service = await startTestService({ environment })
+    service = await service.restart()
     expect(await status()).toBe('tree-damaged')
     const said = await check()
     expect(said).toMatchObject({ code: 1, out: expect.stringContaining('FAILED root-changed') })
-    await withStore(environment, async (store) => {
+    await withStore(service.environment, async (store) => {
       const size = (await store.findLogState())?.size ?? 0
       expect((await store.findLatestCheckpoint(0))?.size).toBe(size - 1)
     })
@@ -113,14 +98,14 @@ describeWithBothDatabases('who may write the database', (create) => {
 
   it('an attacker without the log key cannot end the log as an operator to explain a truncation', async () => {
     await service.stop()
-    await withStore(environment, async (store) => {
+    await withStore(service.environment, async (store) => {
       const signed = await store.findLatestCheckpoint(0)
       const { checkpoint: previous } = parseCheckpointNote(signed?.note ?? '')
       const origin = `${previous.origin}-2`
       const writes = startWrites({ log: 1, origin, previous, now: service.now(), macs: testMacs })
       expect(await store.commit(writes)).toEqual({ kind: 'committed' })
     })
-    service = await startTestService({ environment })
+    service = await service.restart()
     expect(await status()).toBe('tree-damaged')
     expect(await check()).toMatchObject({ code: 1, out: expect.stringContaining('FAILED root-changed') })
   })
@@ -129,11 +114,11 @@ describeWithBothDatabases('who may write the database', (create) => {
     const macs = await stolenMacs(service)
     await service.stop()
     const entry = { ...madeUp('erased', false) }
-    await withStore(environment, (store) =>
+    await withStore(service.environment, (store) =>
       store.commit([{ kind: 'insert-pending-entry', entry: { ...entry, mac: macs.ofEntry(entry.hash) } }]),
     )
     await disturb(service, 'delete from tlog_pending')
-    service = await startTestService({ environment })
+    service = await service.restart()
     expect(await status()).toBe('open')
     expect((await check()).code).toBe(0)
   })

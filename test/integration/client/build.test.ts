@@ -1,5 +1,5 @@
 /** The curves as bundled for phones give the verdicts of libsodium. */
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { bundleClient } from '../../../miniprogram/build/bundle.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { createBareContext } from '../../support/bare-context.ts'
@@ -13,27 +13,25 @@ import {
   withScalarRaised,
 } from '../../unit/crypto/crafted-signatures.ts'
 
-describe('the curves of the bundle', () => {
-  it.each([false, true])(
-    'verifies crafted signatures like libsodium (without BigInt: %s)',
-    async (withoutBigInt) => {
-      const context = createBareContext({ withoutBigInt })
-      context.define('js', context.load((await bundleClient('crypto/primitives/primitives-js.ts')).code))
-      await context.run(
-        'js.loadCurves().then((curves) => { globalThis.primitives = js.createJsPrimitives(curves) })',
-      )
-      const bytes = (value: Uint8Array): number[] => [...value]
-      // Without BigInt each takes long, so every fifth has to do.
-      const signatures = crafted().filter((_, index) => !withoutBigInt || index % 5 === 0)
-      for (const { message, signature, publicKey } of signatures) {
-        context.define('given', [bytes(signature), bytes(message), bytes(publicKey)])
-        const script = 'primitives.ed25519Verify(...given.map((bytes) => Uint8Array.from(bytes)))'
-        expect(context.run(script)).toBe(sodiumPrimitives.ed25519Verify(signature, message, publicKey))
-      }
-    },
-    120_000,
-  )
-})
+it.each([false, true])(
+  'verifies crafted signatures like libsodium (without BigInt: %s)',
+  async (withoutBigInt) => {
+    const context = createBareContext({ withoutBigInt })
+    context.define('js', context.load((await bundleClient('crypto/primitives/primitives-js.ts')).code))
+    await context.run(
+      'js.loadCurves().then((curves) => { globalThis.primitives = js.createJsPrimitives(curves) })',
+    )
+    const bytes = (value: Uint8Array): number[] => [...value]
+    // Without BigInt each takes long, so every fifth has to do.
+    const signatures = crafted().filter((_, index) => !withoutBigInt || index % 5 === 0)
+    for (const { message, signature, publicKey } of signatures) {
+      context.define('given', [bytes(signature), bytes(message), bytes(publicKey)])
+      const script = 'primitives.ed25519Verify(...given.map((bytes) => Uint8Array.from(bytes)))'
+      expect(context.run(script)).toBe(sodiumPrimitives.ed25519Verify(signature, message, publicKey))
+    }
+  },
+  120_000,
+)
 
 /** Right ones, and those that strict verifiers refuse. */
 function crafted(): readonly CraftedSignature[] {

@@ -1,6 +1,6 @@
 /** The built client where phones run it: nothing but ECMAScript, timers, console and `wx`. */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bundleClient, type ClientBundle } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
 import { sha512 } from '../../../miniprogram/client/noble-sha512.ts'
@@ -61,137 +61,131 @@ async function runPage(
   return { result, loopback, context }
 }
 
-describe('the bundle in a bare context', () => {
-  it.each([false, true])(
-    'logs in and transfers money with the bundle (without BigInt: %s)',
-    async (withoutBigInt) => {
-      const { result, loopback } = await runPage({ withoutBigInt })
-      expect(result).toMatchObject({
-        session: { user: expect.stringMatching(/^u_/), device: { isNew: true } },
-        before: { balance: 1_000_000, currency: 'CNY' },
-        done: { status: 201, payee: 'bob', amount: 250, note: '早饭' },
-        after: { balance: 1_000_000 - 250 },
-        refusal: { isTyped: true, code: 'payload_invalid', text: '提交的内容有误，请检查' },
-      })
-      const urls = loopback.requests.map(({ method, url }) => `${method} ${url.slice(service.origin.length)}`)
-      expect(urls).toEqual(['GET /.well-known/miniseal', ...Array.from({ length: 5 }, () => 'POST /seal')])
-      // When the newest configuration was made, and the device key.
-      expect([...loopback.storage.values()]).toEqual([
-        { data: expect.stringMatching(/^[0-9]{10}$/), isEncrypted: true },
-        { data: expect.stringMatching(/^[\w-]{43}$/), isEncrypted: true },
-      ])
-    },
-  )
-
-  it.each([
-    ['noble', false],
-    ['tweetnacl', true],
-  ])('uses the curves of %s (without BigInt: %s), which agree with Node', async (name, withoutBigInt) => {
-    const { code } = await bundleClient('crypto/primitives/primitives-js.ts')
-    const context = createBareContext({ withoutBigInt })
-    const seed = randomBytes(32)
-    context.define('module_', context.load(code))
-    context.define('seedBytes', [...seed])
-    const script = `(async () => {
-      const curves = await module_.loadCurves()
-      const seed = new Uint8Array(seedBytes)
-      const { publicKey, secretKey } = curves.ed25519KeyPair(seed)
-      const signature = curves.ed25519Sign(seed, secretKey)
-      const isValid = curves.ed25519Verify(signature, seed, publicKey)
-      return JSON.stringify([curves.name, isValid, [...signature], [...curves.x25519PublicKey(seed)]])
-    })()`
-    const signature = sign(null, seed, privateKey('302e020100300506032b657004220420', seed))
-    const agreement = createPublicKey(privateKey('302e020100300506032b656e04220420', seed))
-    const x25519 = agreement.export({ format: 'der', type: 'spki' }).subarray(-32)
-    const result: unknown = JSON.parse(String(await context.run(script)))
-    expect(result).toEqual([name, true, [...signature], [...x25519]])
-  })
-
-  it('runs the bundle in a context without the globals of Node and browsers', () => {
-    const names = createBareContext().globalNames()
-    for (const name of [
-      'process',
-      'Buffer',
-      'require',
-      'fetch',
-      'TextEncoder',
-      'URL',
-      'crypto',
-      'atob',
-      'WebAssembly',
-    ]) {
-      expect(names).not.toContain(name)
-    }
-    expect(() => createBareContext().run('new Function("return 1")()')).toThrow(/Code generation/)
-    expect(() => createBareContext().load("require('crypto')")).toThrow("module 'crypto.js' is not defined")
-  })
-})
-
-describe('SHA-512 for noble', () => {
-  it("hashes like Node's SHA-512", () => {
-    for (const length of [0, 1, 111, 112, 127, 128, 129, 1000]) {
-      const message = new Uint8Array(randomBytes(length))
-      expect([...sha512(message)]).toEqual([...createHash('sha512').update(message).digest()])
-    }
-    expect([sha512.outputLen, sha512.blockLen]).toEqual([64, 128])
-  })
-
-  it("bundles tweetnacl's SHA-512 for noble", () => {
-    const files = Object.keys(bundle.inputs)
-    expect(files).toContain('miniprogram/client/noble-sha512.ts')
-    expect(files.filter((file) => file.endsWith('sha2.js'))).toEqual([])
-  })
-})
-
-describe('the check of the bundle', () => {
-  it('accepts the client bundle', async () => {
-    const report = await checkBundle(bundle)
-    expect(report.problems).toEqual([])
-    expect(report.bytes).toBeLessThanOrEqual(170 * 1024)
-    expect(report.gzipped).toBeLessThanOrEqual(56 * 1024)
-  })
-
-  const exported = 'module.exports={createChannel(){}};'
-
-  it.each([
-    ['forbidden global fetch', 'module.exports.a=()=>fetch("x")'],
-    ['forbidden global TextEncoder', 'module.exports.a=()=>new TextEncoder()'],
-    ['forbidden global process', 'module.exports.a=typeof process'],
-    ['forbidden global require', 'module.exports.a=()=>require("crypto")'],
-    ['forbidden global globalThis', 'module.exports.a=()=>globalThis.fetch'],
-    ['forbidden global Function', 'module.exports.a=()=>new Function("1")'],
-    ['a BigInt literal is used', 'module.exports.a=()=>1n'],
-    ['the operator ** is used', 'module.exports.a=(b,c)=>b**c'],
-    ['syntax newer than ES2018 is used', 'module.exports.a=(b)=>b?.c'],
-    ['load failed: ReferenceError: BigInt is not defined', 'module.exports.a=BigInt(1)'],
-  ])('reports that %s', async (problem, code) => {
-    const { problems } = await checkBundle({ code: exported + code, inputs: {} })
-    expect(problems).toContain(problem)
-  })
-
-  it('ignores declared names, members and strings', async () => {
-    const code = `${exported}module.exports.a=(fetch,o)=>{const URL=1;return fetch(o.crypto,"process 1n **",URL)}`
-    expect((await checkBundle({ code, inputs: {} })).problems).toEqual([])
-  })
-
-  it('reports unexpected inputs', async () => {
-    const inputs = { 'crypto/text.ts': 1, 'service/server.ts': 1, 'node_modules/jose/index.js': 1 }
-    expect((await checkBundle({ code: exported, inputs })).problems).toEqual([
-      'unexpected input service/server.ts',
-      'unexpected input node_modules/jose/index.js',
+it.each([false, true])(
+  'logs in and transfers money with the bundle (without BigInt: %s)',
+  async (withoutBigInt) => {
+    const { result, loopback } = await runPage({ withoutBigInt })
+    expect(result).toMatchObject({
+      session: { user: expect.stringMatching(/^u_/), device: { isNew: true } },
+      before: { balance: 1_000_000, currency: 'CNY' },
+      done: { status: 201, payee: 'bob', amount: 250, note: '早饭' },
+      after: { balance: 1_000_000 - 250 },
+      refusal: { isTyped: true, code: 'payload_invalid', text: '提交的内容有误，请检查' },
+    })
+    const urls = loopback.requests.map(({ method, url }) => `${method} ${url.slice(service.origin.length)}`)
+    expect(urls).toEqual(['GET /.well-known/miniseal', ...Array.from({ length: 5 }, () => 'POST /seal')])
+    // When the newest configuration was made, and the device key.
+    expect([...loopback.storage.values()]).toEqual([
+      { data: expect.stringMatching(/^[0-9]{10}$/), isEncrypted: true },
+      { data: expect.stringMatching(/^[\w-]{43}$/), isEncrypted: true },
     ])
-  })
+  },
+)
 
-  it('reports a bundle above the size limits', async () => {
-    const random = Array.from({ length: 40_000 }, (_, index) =>
-      Math.imul(index + 1, 2_654_435_761).toString(36),
-    )
-    const { problems } = await checkBundle({ code: `${exported}"${random.join('')}"`, inputs: {} })
-    expect(problems).toHaveLength(2)
-    expect(problems.join()).toMatch(/limit of 174080.*limit of 57344/)
-  })
+it.each([
+  ['noble', false],
+  ['tweetnacl', true],
+])('uses the curves of %s (without BigInt: %s), which agree with Node', async (name, withoutBigInt) => {
+  const { code } = await bundleClient('crypto/primitives/primitives-js.ts')
+  const context = createBareContext({ withoutBigInt })
+  const seed = randomBytes(32)
+  context.define('module_', context.load(code))
+  context.define('seedBytes', [...seed])
+  const script = `(async () => {
+    const curves = await module_.loadCurves()
+    const seed = new Uint8Array(seedBytes)
+    const { publicKey, secretKey } = curves.ed25519KeyPair(seed)
+    const signature = curves.ed25519Sign(seed, secretKey)
+    const isValid = curves.ed25519Verify(signature, seed, publicKey)
+    return JSON.stringify([curves.name, isValid, [...signature], [...curves.x25519PublicKey(seed)]])
+  })()`
+  const signature = sign(null, seed, privateKey('302e020100300506032b657004220420', seed))
+  const agreement = createPublicKey(privateKey('302e020100300506032b656e04220420', seed))
+  const x25519 = agreement.export({ format: 'der', type: 'spki' }).subarray(-32)
+  const result: unknown = JSON.parse(String(await context.run(script)))
+  expect(result).toEqual([name, true, [...signature], [...x25519]])
+})
 
-  it('reports a bundle without createChannel', async () => {
-    expect((await checkBundle({ code: '', inputs: {} })).problems).toEqual(['createChannel is not exported'])
-  })
+it('runs the bundle in a context without the globals of Node and browsers', () => {
+  const names = createBareContext().globalNames()
+  for (const name of [
+    'process',
+    'Buffer',
+    'require',
+    'fetch',
+    'TextEncoder',
+    'URL',
+    'crypto',
+    'atob',
+    'WebAssembly',
+  ]) {
+    expect(names).not.toContain(name)
+  }
+  expect(() => createBareContext().run('new Function("return 1")()')).toThrow(/Code generation/)
+  expect(() => createBareContext().load("require('crypto')")).toThrow("module 'crypto.js' is not defined")
+})
+
+it("hashes like Node's SHA-512", () => {
+  for (const length of [0, 1, 111, 112, 127, 128, 129, 1000]) {
+    const message = new Uint8Array(randomBytes(length))
+    expect([...sha512(message)]).toEqual([...createHash('sha512').update(message).digest()])
+  }
+  expect([sha512.outputLen, sha512.blockLen]).toEqual([64, 128])
+})
+
+it("bundles tweetnacl's SHA-512 for noble", () => {
+  const files = Object.keys(bundle.inputs)
+  expect(files).toContain('miniprogram/client/noble-sha512.ts')
+  expect(files.filter((file) => file.endsWith('sha2.js'))).toEqual([])
+})
+
+it('accepts the client bundle', async () => {
+  const report = await checkBundle(bundle)
+  expect(report.problems).toEqual([])
+  expect(report.bytes).toBeLessThanOrEqual(170 * 1024)
+  expect(report.gzipped).toBeLessThanOrEqual(56 * 1024)
+})
+
+const exported = 'module.exports={createChannel(){}};'
+
+it.each([
+  ['forbidden global fetch', 'module.exports.a=()=>fetch("x")'],
+  ['forbidden global TextEncoder', 'module.exports.a=()=>new TextEncoder()'],
+  ['forbidden global process', 'module.exports.a=typeof process'],
+  ['forbidden global require', 'module.exports.a=()=>require("crypto")'],
+  ['forbidden global globalThis', 'module.exports.a=()=>globalThis.fetch'],
+  ['forbidden global Function', 'module.exports.a=()=>new Function("1")'],
+  ['a BigInt literal is used', 'module.exports.a=()=>1n'],
+  ['the operator ** is used', 'module.exports.a=(b,c)=>b**c'],
+  ['syntax newer than ES2018 is used', 'module.exports.a=(b)=>b?.c'],
+  ['load failed: ReferenceError: BigInt is not defined', 'module.exports.a=BigInt(1)'],
+])('reports that %s', async (problem, code) => {
+  const { problems } = await checkBundle({ code: exported + code, inputs: {} })
+  expect(problems).toContain(problem)
+})
+
+it('ignores declared names, members and strings', async () => {
+  const code = `${exported}module.exports.a=(fetch,o)=>{const URL=1;return fetch(o.crypto,"process 1n **",URL)}`
+  expect((await checkBundle({ code, inputs: {} })).problems).toEqual([])
+})
+
+it('reports unexpected inputs', async () => {
+  const inputs = { 'crypto/text.ts': 1, 'service/server.ts': 1, 'node_modules/jose/index.js': 1 }
+  expect((await checkBundle({ code: exported, inputs })).problems).toEqual([
+    'unexpected input service/server.ts',
+    'unexpected input node_modules/jose/index.js',
+  ])
+})
+
+it('reports a bundle above the size limits', async () => {
+  const random = Array.from({ length: 40_000 }, (_, index) =>
+    Math.imul(index + 1, 2_654_435_761).toString(36),
+  )
+  const { problems } = await checkBundle({ code: `${exported}"${random.join('')}"`, inputs: {} })
+  expect(problems).toHaveLength(2)
+  expect(problems.join()).toMatch(/limit of 174080.*limit of 57344/)
+})
+
+it('reports a bundle without createChannel', async () => {
+  expect((await checkBundle({ code: '', inputs: {} })).problems).toEqual(['createChannel is not exported'])
 })

@@ -1,6 +1,6 @@
 /** Cloud hosting: the same frames through `wx.cloud`, as bytes or as text. */
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { encodeFrame } from '../../../crypto/frames/frame.ts'
 import { ChannelError, cloudTransport, type SocketListener } from '../../../miniprogram/client/index.ts'
 import type { WeChatCloud, WeChatContainerCall, WeChatSocket } from '../../../miniprogram/client/wx.ts'
@@ -48,112 +48,108 @@ function cloudOf(service: TestService, corrupted: 'nothing' | 'requests' | 'answ
   }
 }
 
-describe('a channel over cloud hosting', () => {
-  it.each([
-    ['binary', 'nothing'],
-    ['text', 'nothing'],
-    ['auto', 'nothing'],
-    ['auto', 'requests'],
-    ['auto', 'answers'],
-  ] as const)(
-    'makes a transfer once with the form %s while the container corrupts %s',
-    async (form, corrupted) => {
-      const service = await startTestService()
-      const cloud = cloudOf(service, corrupted)
-      const transport = cloudTransport({ ...hosting, form }, cloud)
-      const { channel } = createPhone(service, 'openid-cloud', { transport, retries: 1 })
-      expect((await channel.request(transfer)).status).toBe(201)
-      expect(await balance(channel)).toBe(1_000_000 - 250)
-      expect(cloud.calls[0]).toMatchObject({
-        config: { env: 'prod-1' },
-        path: '/.well-known/miniseal',
-        header: { 'X-WX-SERVICE': 'pay' },
-      })
-      const last = cloud.calls[cloud.calls.length - 1]
-      const isText = form === 'text' || corrupted !== 'nothing'
-      expect([typeof last?.data, last?.header['content-type']]).toEqual(
-        isText ? ['string', 'application/vnd.miniseal+base64'] : ['object', 'application/vnd.miniseal'],
-      )
-      await service.close()
-    },
-  )
-
-  it('fails without sending when a request exceeds the limit of text bodies', async () => {
+it.each([
+  ['binary', 'nothing'],
+  ['text', 'nothing'],
+  ['auto', 'nothing'],
+  ['auto', 'requests'],
+  ['auto', 'answers'],
+] as const)(
+  'makes a transfer once with the form %s while the container corrupts %s',
+  async (form, corrupted) => {
     const service = await startTestService()
-    const cloud = cloudOf(service, 'nothing')
-    const transport = cloudTransport({ ...hosting, form: 'text' }, cloud)
-    const { channel } = createPhone(service, 'openid-large', { transport })
-    await channel.login()
-    const sent = cloud.calls.length
-    const large = channel.request({ ...transfer, body: { ...transfer.body, note: 'x'.repeat(80_000) } })
-    await expect(large).rejects.toMatchObject({ code: 'frame_too_large', outcome: 'none' })
-    expect(cloud.calls).toHaveLength(sent)
+    const cloud = cloudOf(service, corrupted)
+    const transport = cloudTransport({ ...hosting, form }, cloud)
+    const { channel } = createPhone(service, 'openid-cloud', { transport, retries: 1 })
+    expect((await channel.request(transfer)).status).toBe(201)
+    expect(await balance(channel)).toBe(1_000_000 - 250)
+    expect(cloud.calls[0]).toMatchObject({
+      config: { env: 'prod-1' },
+      path: '/.well-known/miniseal',
+      header: { 'X-WX-SERVICE': 'pay' },
+    })
+    const last = cloud.calls[cloud.calls.length - 1]
+    const isText = form === 'text' || corrupted !== 'nothing'
+    expect([typeof last?.data, last?.header['content-type']]).toEqual(
+      isText ? ['string', 'application/vnd.miniseal+base64'] : ['object', 'application/vnd.miniseal'],
+    )
     await service.close()
-  })
+  },
+)
 
-  it.each([
-    ['request:fail timeout', 'timeout'],
-    ['cloud.callContainer:fail interrupted', 'interrupted'],
-    ['cloud.callContainer:fail -606001 response size exceed limit', 'answer_too_large'],
-    ['cloud.callContainer:fail -1', 'network'],
-  ])('maps the failure %s to %s', async (errMsg, code) => {
-    const cloud: WeChatCloud = {
-      callContainer: ({ fail }) => fail({ errMsg }),
-      connectContainer: () => undefined,
-    }
-    await expect(cloudTransport(hosting, cloud).send(request)).rejects.toMatchObject({ code })
-  })
-
-  it('throws unsupported without wx.cloud', () => {
-    expect(() => cloudTransport(hosting)).toThrow(expect.objectContaining({ code: 'unsupported' }))
-  })
+it('fails without sending when a request exceeds the limit of text bodies', async () => {
+  const service = await startTestService()
+  const cloud = cloudOf(service, 'nothing')
+  const transport = cloudTransport({ ...hosting, form: 'text' }, cloud)
+  const { channel } = createPhone(service, 'openid-large', { transport })
+  await channel.login()
+  const sent = cloud.calls.length
+  const large = channel.request({ ...transfer, body: { ...transfer.body, note: 'x'.repeat(80_000) } })
+  await expect(large).rejects.toMatchObject({ code: 'frame_too_large', outcome: 'none' })
+  expect(cloud.calls).toHaveLength(sent)
+  await service.close()
 })
 
-describe('a socket of cloud hosting', () => {
-  it('opens a container socket with the subprotocol of the channel', async () => {
-    const heard: string[] = []
-    let socket: Partial<Record<string, (value: never) => void>> = {}
-    const sent: unknown[] = []
-    const socketTask: WeChatSocket = {
-      send: ({ data }) => sent.push(new Uint8Array(data)),
-      close: () => heard.push('closed by us'),
-      onOpen: (listener) => {
-        socket = { ...socket, open: listener }
-      },
-      onMessage: (listener) => {
-        socket = { ...socket, message: listener as never }
-      },
-      onError: () => {},
-      onClose: (listener) => {
-        socket = { ...socket, close: listener as never }
-      },
-    }
-    const asked: unknown[] = []
-    const cloud: WeChatCloud = {
-      callContainer: () => undefined,
-      connectContainer: ({ success, fail: _, ...options }) => {
-        asked.push(options)
-        success({ socketTask })
-      },
-    }
-    const listener: SocketListener = {
-      opened: () => heard.push('open'),
-      received: (bytes) => heard.push(`message ${bytes.length}`),
-      closed: (code, reason) => heard.push(`${code} ${reason}`),
-    }
-    const opened = cloudTransport(hosting, cloud).connect?.('wss://ignored/seal', 'miniseal.v1', listener)
-    const frame = encodeFrame({ kind: 'refusal', problem: new Uint8Array(3) })
-    socket.open?.(undefined as never)
-    opened?.send(frame)
-    socket.message?.({ data: frame.buffer } as never)
-    socket.close?.({ code: 4401, reason: 'session over' } as never)
-    opened?.close()
-    expect(asked).toEqual([
-      { config: { env: 'prod-1' }, service: 'pay', path: '/seal', protocols: ['miniseal.v1'] },
-    ])
-    expect(sent).toEqual([frame])
-    expect(heard).toEqual(['open', 'message 5', '4401 session over', 'closed by us'])
-  })
+it.each([
+  ['request:fail timeout', 'timeout'],
+  ['cloud.callContainer:fail interrupted', 'interrupted'],
+  ['cloud.callContainer:fail -606001 response size exceed limit', 'answer_too_large'],
+  ['cloud.callContainer:fail -1', 'network'],
+])('maps the failure %s to %s', async (errMsg, code) => {
+  const cloud: WeChatCloud = {
+    callContainer: ({ fail }) => fail({ errMsg }),
+    connectContainer: () => undefined,
+  }
+  await expect(cloudTransport(hosting, cloud).send(request)).rejects.toMatchObject({ code })
+})
+
+it('throws unsupported without wx.cloud', () => {
+  expect(() => cloudTransport(hosting)).toThrow(expect.objectContaining({ code: 'unsupported' }))
+})
+
+it('opens a container socket with the subprotocol of the channel', async () => {
+  const heard: string[] = []
+  let socket: Partial<Record<string, (value: never) => void>> = {}
+  const sent: unknown[] = []
+  const socketTask: WeChatSocket = {
+    send: ({ data }) => sent.push(new Uint8Array(data)),
+    close: () => heard.push('closed by us'),
+    onOpen: (listener) => {
+      socket = { ...socket, open: listener }
+    },
+    onMessage: (listener) => {
+      socket = { ...socket, message: listener as never }
+    },
+    onError: () => {},
+    onClose: (listener) => {
+      socket = { ...socket, close: listener as never }
+    },
+  }
+  const asked: unknown[] = []
+  const cloud: WeChatCloud = {
+    callContainer: () => undefined,
+    connectContainer: ({ success, fail: _, ...options }) => {
+      asked.push(options)
+      success({ socketTask })
+    },
+  }
+  const listener: SocketListener = {
+    opened: () => heard.push('open'),
+    received: (bytes) => heard.push(`message ${bytes.length}`),
+    closed: (code, reason) => heard.push(`${code} ${reason}`),
+  }
+  const opened = cloudTransport(hosting, cloud).connect?.('wss://ignored/seal', 'miniseal.v1', listener)
+  const frame = encodeFrame({ kind: 'refusal', problem: new Uint8Array(3) })
+  socket.open?.(undefined as never)
+  opened?.send(frame)
+  socket.message?.({ data: frame.buffer } as never)
+  socket.close?.({ code: 4401, reason: 'session over' } as never)
+  opened?.close()
+  expect(asked).toEqual([
+    { config: { env: 'prod-1' }, service: 'pay', path: '/seal', protocols: ['miniseal.v1'] },
+  ])
+  expect(sent).toEqual([frame])
+  expect(heard).toEqual(['open', 'message 5', '4401 session over', 'closed by us'])
 })
 
 const types = [

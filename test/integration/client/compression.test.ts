@@ -11,63 +11,61 @@ import { scripted } from './scripted-channel.ts'
 
 const long = { method: 'POST', path: '/orders', body: { text: '一样的话'.repeat(2000) } } as const
 
-describe('a long request', () => {
-  it('sends a large body as gzip and signs its content coding and digest', async () => {
+it('sends a large body as gzip and signs its content coding and digest', async () => {
+  const { channel, service } = await scripted({ compression })
+  const { evidence } = await channel.request(long)
+  const [, received] = service.received
+  expect(findField(received?.fields ?? [], 'content-encoding')).toBe('gzip')
+  expect(received?.content.length).toBeLessThan(1000)
+  expect(evidence.base).toContain('"content-encoding": gzip')
+})
+
+it('compresses a repeated request to the same bytes', async () => {
+  const { channel, service } = await scripted({ compression })
+  await channel.request({ ...long, idempotencyKey: 'k' })
+  // A gzip header may hold the time, in seconds.
+  advanceDate(1_100)
+  await channel.request({ ...long, idempotencyKey: 'k' })
+  const digests = service.received.slice(1).map(({ fields }) => findField(fields, 'content-digest'))
+  expect(new Set(digests).size).toBe(1)
+})
+
+it('decompresses requests at the service', async () => {
+  const service = await startTestService()
+  const { channel } = createPhone(service, 'openid-gzip', { compression })
+  const note = '早'.repeat(5000)
+  const body = { payee: 'bob', amount: 1, currency: 'CNY', note }
+  // Understood, and refused for what is in it: a note has 140 characters at most.
+  await expect(channel.request({ method: 'POST', path: '/wallet/transfers', body })).rejects.toMatchObject({
+    code: 'payload_invalid',
+    detail: expect.stringContaining('a transfer is'),
+  })
+  await service.close()
+})
+
+it.each([
+  ['short', { ...long, body: { text: 'x' } }],
+  ['not made smaller by it', { ...long, body: randomBytesOf(5000) }],
+  ['encoded by its caller', { ...long, headers: { 'Content-Encoding': 'br' } }],
+])('does not compress a request that is %s', async (_what, options) => {
+  const { channel, service } = await scripted({ compression })
+  await channel.request(options)
+  expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).not.toBe('gzip')
+})
+
+it.each(['/encrypted-data', '/events/subscription', '/devices/x?a=b'])(
+  "does not compress requests to the service's own routes: %s",
+  async (path) => {
     const { channel, service } = await scripted({ compression })
-    const { evidence } = await channel.request(long)
-    const [, received] = service.received
-    expect(findField(received?.fields ?? [], 'content-encoding')).toBe('gzip')
-    expect(received?.content.length).toBeLessThan(1000)
-    expect(evidence.base).toContain('"content-encoding": gzip')
-  })
-
-  it('compresses a repeated request to the same bytes', async () => {
-    const { channel, service } = await scripted({ compression })
-    await channel.request({ ...long, idempotencyKey: 'k' })
-    // A gzip header may hold the time, in seconds.
-    advanceDate(1_100)
-    await channel.request({ ...long, idempotencyKey: 'k' })
-    const digests = service.received.slice(1).map(({ fields }) => findField(fields, 'content-digest'))
-    expect(new Set(digests).size).toBe(1)
-  })
-
-  it('decompresses requests at the service', async () => {
-    const service = await startTestService()
-    const { channel } = createPhone(service, 'openid-gzip', { compression })
-    const note = '早'.repeat(5000)
-    const body = { payee: 'bob', amount: 1, currency: 'CNY', note }
-    // Understood, and refused for what is in it: a note has 140 characters at most.
-    await expect(channel.request({ method: 'POST', path: '/wallet/transfers', body })).rejects.toMatchObject({
-      code: 'payload_invalid',
-      detail: expect.stringContaining('a transfer is'),
-    })
-    await service.close()
-  })
-
-  it.each([
-    ['short', { ...long, body: { text: 'x' } }],
-    ['not made smaller by it', { ...long, body: randomBytesOf(5000) }],
-    ['encoded by its caller', { ...long, headers: { 'Content-Encoding': 'br' } }],
-  ])('does not compress a request that is %s', async (_what, options) => {
-    const { channel, service } = await scripted({ compression })
-    await channel.request(options)
-    expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).not.toBe('gzip')
-  })
-
-  it.each(['/encrypted-data', '/events/subscription', '/devices/x?a=b'])(
-    "does not compress requests to the service's own routes: %s",
-    async (path) => {
-      const { channel, service } = await scripted({ compression })
-      await channel.request({ ...long, path })
-      expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).toBeUndefined()
-    },
-  )
-
-  it('does not compress without the option compression', async () => {
-    const { channel, service } = await scripted()
-    await channel.request(long)
+    await channel.request({ ...long, path })
     expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).toBeUndefined()
-  })
+  },
+)
+
+it('does not compress without the option compression', async () => {
+  const { channel, service } = await scripted()
+  await channel.request(long)
+  expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).toBeUndefined()
 })
 
 describe('a compressed answer', () => {

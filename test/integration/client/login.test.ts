@@ -6,76 +6,74 @@ import type { ChannelState } from '../../../miniprogram/client/index.ts'
 import { json, memoryStorage } from './scripted-answers.ts'
 import { loggedIn, scripted, transfer, wallet } from './scripted-channel.ts'
 
-describe('the login', () => {
-  it('logs in once for concurrent first requests', async () => {
-    const { channel, service } = await scripted()
-    expect(service.sent).toEqual([])
-    const answers = await Promise.all([1, 2, 3].map(() => channel.request(wallet)))
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
-    expect(service.codes).toEqual(['code-1'])
-    expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(1)
-  })
+it('logs in once for concurrent first requests', async () => {
+  const { channel, service } = await scripted()
+  expect(service.sent).toEqual([])
+  const answers = await Promise.all([1, 2, 3].map(() => channel.request(wallet)))
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+  expect(service.codes).toEqual(['code-1'])
+  expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(1)
+})
 
-  it('keeps the device key, and enrolls a new one after storage was cleared', async () => {
-    const { channel, stored, service } = await scripted()
-    const first = await channel.login()
-    await channel.logout()
-    expect((await channel.login()).device.id).toBe(first.device.id)
-    stored.clear()
-    service.endSessions()
-    await channel.request(wallet)
-    expect((await channel.login()).device.id).not.toBe(first.device.id)
-    expect([...stored.keys()]).toEqual(['miniseal.device-key.pay.example.com'])
-  })
+it('keeps the device key, and enrolls a new one after storage was cleared', async () => {
+  const { channel, stored, service } = await scripted()
+  const first = await channel.login()
+  await channel.logout()
+  expect((await channel.login()).device.id).toBe(first.device.id)
+  stored.clear()
+  service.endSessions()
+  await channel.request(wallet)
+  expect((await channel.login()).device.id).not.toBe(first.device.id)
+  expect([...stored.keys()]).toEqual(['miniseal.device-key.pay.example.com'])
+})
 
-  it('enrolls a new key when the stored one is damaged', async () => {
-    for (const damaged of ['', 'AAAA', '****']) {
-      const stored = new Map([['miniseal.device-key.pay.example.com', damaged]])
-      await loggedIn({ storage: memoryStorage(stored) })
-      expect(stored.get('miniseal.device-key.pay.example.com')).toHaveLength(43)
-    }
-  })
+it('enrolls a new key when the stored one is damaged', async () => {
+  for (const damaged of ['', 'AAAA', '****']) {
+    const stored = new Map([['miniseal.device-key.pay.example.com', damaged]])
+    await loggedIn({ storage: memoryStorage(stored) })
+    expect(stored.get('miniseal.device-key.pay.example.com')).toHaveLength(43)
+  }
+})
 
-  it('does not use a device key that could not be stored', async () => {
-    const storage = { ...memoryStorage(), set: () => Promise.reject(new Error('full')) }
-    const { channel, service } = await scripted({ storage })
-    await expect(channel.login()).rejects.toMatchObject({ code: 'storage' })
-    expect(service.codes).toEqual([])
-  })
+it('does not use a device key that could not be stored', async () => {
+  const storage = { ...memoryStorage(), set: () => Promise.reject(new Error('full')) }
+  const { channel, service } = await scripted({ storage })
+  await expect(channel.login()).rejects.toMatchObject({ code: 'storage' })
+  expect(service.codes).toEqual([])
+})
 
-  it("reports the service's reason for a refused login without retrying", async () => {
-    const { channel, service, issued } = await scripted()
-    service.decide = () => 'login_blocked'
-    await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_blocked', outcome: 'none' })
-    expect(issued).toEqual(['code-1'])
-  })
+it("reports the service's reason for a refused login without retrying", async () => {
+  const { channel, service, issued } = await scripted()
+  service.decide = () => 'login_blocked'
+  await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_blocked', outcome: 'none' })
+  expect(issued).toEqual(['code-1'])
+})
 
-  it('uses a new login code after a failed handshake', async () => {
-    const { channel, service } = await scripted()
-    service.decide = () => 'login_code_invalid'
-    await expect(channel.login()).rejects.toMatchObject({ code: 'login_code_invalid' })
-    service.decide = () => undefined
-    await channel.login()
-    expect(service.codes).toEqual(['code-1', 'code-2'])
-  })
+it('uses a new login code after a failed handshake', async () => {
+  const { channel, service } = await scripted()
+  service.decide = () => 'login_code_invalid'
+  await expect(channel.login()).rejects.toMatchObject({ code: 'login_code_invalid' })
+  service.decide = () => undefined
+  await channel.login()
+  expect(service.codes).toEqual(['code-1', 'code-2'])
+})
 
-  it('fails with login_failed when wx.login fails', async () => {
-    const { channel } = await scripted({ login: () => Promise.reject(new Error('denied')) })
-    await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_failed', outcome: 'none' })
-  })
+it('fails with login_failed when wx.login fails', async () => {
+  const { channel } = await scripted({ login: () => Promise.reject(new Error('denied')) })
+  await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_failed', outcome: 'none' })
+})
 
-  it('emits the states of a login and of the end of a session', async () => {
-    const { channel, service } = await scripted()
-    const states: ChannelState[] = []
-    const stop = channel.on('state', (state) => states.push(state))
-    await channel.request(wallet)
-    service.endSessions()
-    await channel.request(wallet)
-    expect(states).toEqual(['logging-in', 'ready', 'ended', 'logging-in', 'ready'])
-    stop()
-    await channel.logout()
-    expect(states).toHaveLength(5)
-  })
+it('emits the states of a login and of the end of a session', async () => {
+  const { channel, service } = await scripted()
+  const states: ChannelState[] = []
+  const stop = channel.on('state', (state) => states.push(state))
+  await channel.request(wallet)
+  service.endSessions()
+  await channel.request(wallet)
+  expect(states).toEqual(['logging-in', 'ready', 'ended', 'logging-in', 'ready'])
+  stop()
+  await channel.logout()
+  expect(states).toHaveLength(5)
 })
 
 describe('the answer to a login', () => {
@@ -112,35 +110,33 @@ describe('the answer to a login', () => {
   })
 })
 
-describe('logging out', () => {
-  it('ends the session at the service, and the next request logs in again', async () => {
-    const { channel, service } = await loggedIn()
-    await channel.logout()
-    expect(
-      service.received.some(({ method, path }) => `${method} ${path}` === 'DELETE /sessions/current'),
-    ).toBe(true)
-    await channel.request(wallet)
-    expect(service.codes).toEqual(['code-1', 'code-2'])
-  })
+it('ends the session at the service, and the next request logs in again', async () => {
+  const { channel, service } = await loggedIn()
+  await channel.logout()
+  expect(
+    service.received.some(({ method, path }) => `${method} ${path}` === 'DELETE /sessions/current'),
+  ).toBe(true)
+  await channel.request(wallet)
+  expect(service.codes).toEqual(['code-1', 'code-2'])
+})
 
-  it('does nothing at logout without a session', async () => {
-    const { channel, service } = await scripted()
-    await channel.logout()
-    expect(service.sent).toEqual([])
-  })
+it('does nothing at logout without a session', async () => {
+  const { channel, service } = await scripted()
+  await channel.logout()
+  expect(service.sent).toEqual([])
+})
 
-  it('ends the local session even when the service cannot be reached', async () => {
-    const { channel, service } = await loggedIn()
-    service.intercept = () => Promise.reject(new Error('offline'))
-    await expect(channel.logout()).rejects.toMatchObject({ code: 'network' })
-    service.intercept = (_request, pass) => pass()
-    await channel.request(wallet)
-    expect(service.codes).toEqual(['code-1', 'code-2'])
-  })
+it('ends the local session even when the service cannot be reached', async () => {
+  const { channel, service } = await loggedIn()
+  service.intercept = () => Promise.reject(new Error('offline'))
+  await expect(channel.logout()).rejects.toMatchObject({ code: 'network' })
+  service.intercept = (_request, pass) => pass()
+  await channel.request(wallet)
+  expect(service.codes).toEqual(['code-1', 'code-2'])
+})
 
-  it('deletes the device key at logout on request', async () => {
-    const { channel, stored } = await loggedIn()
-    await channel.logout({ forgetDevice: true })
-    expect([...stored.keys()]).toEqual(['miniseal.configuration.pay.example.com'])
-  })
+it('deletes the device key at logout on request', async () => {
+  const { channel, stored } = await loggedIn()
+  await channel.logout({ forgetDevice: true })
+  expect([...stored.keys()]).toEqual(['miniseal.configuration.pay.example.com'])
 })

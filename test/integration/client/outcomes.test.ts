@@ -1,5 +1,5 @@
 /** `outcome()` and `cancel()`, and the outcome of a request whose user declines to confirm it. */
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { json, problem } from './scripted-answers.ts'
@@ -25,138 +25,132 @@ async function answering(...decisions: readonly ScriptedResponse[]) {
 const inProgress = (outcome?: 'unknown'): ResponseMessage =>
   problem('idempotency_in_progress', 1, 409, outcome === undefined ? {} : { outcome })
 
-describe('outcome()', () => {
-  it.each([
-    [{ outcome: 'running' }],
-    [{ outcome: 'unknown' }],
-    [{ outcome: 'unclaimed' }],
-    [{ outcome: 'none', cancelled: true }],
-  ])('returns the outcome %j', async (told) => {
-    const { channel, service } = await answering(json(200, told))
-    expect(await channel.outcome(key)).toMatchObject(told)
-    expect(service.received.find((request) => request.path === path)?.method).toBe('GET')
-  })
+it.each([
+  [{ outcome: 'running' }],
+  [{ outcome: 'unknown' }],
+  [{ outcome: 'unclaimed' }],
+  [{ outcome: 'none', cancelled: true }],
+])('returns the outcome %j', async (told) => {
+  const { channel, service } = await answering(json(200, told))
+  expect(await channel.outcome(key)).toMatchObject(told)
+  expect(service.received.find((request) => request.path === path)?.method).toBe('GET')
+})
 
-  it('returns the stored answer, with the current exchange as evidence', async () => {
-    const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
-    const found = await channel.outcome(key)
-    if (found.outcome !== 'done' || found.answer === undefined) throw new Error('not done')
-    expect([found.answer.status, found.answer.json()]).toEqual([201, { id: 't-1' }])
-    expect(found.answer.headers['content-type']).toBe('application/json')
-    expect(found.answer.evidence.request.path).toBe(path)
-  })
+it('returns the stored answer, with the current exchange as evidence', async () => {
+  const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
+  const found = await channel.outcome(key)
+  if (found.outcome !== 'done' || found.answer === undefined) throw new Error('not done')
+  expect([found.answer.status, found.answer.json()]).toEqual([201, { id: 't-1' }])
+  expect(found.answer.headers['content-type']).toBe('application/json')
+  expect(found.answer.evidence.request.path).toBe(path)
+})
 
-  it('returns done without an answer that belongs to another session', async () => {
-    const { channel } = await answering(json(200, { outcome: 'done' }))
-    expect(await channel.outcome(key)).toEqual({ outcome: 'done', answer: undefined })
-  })
+it('returns done without an answer that belongs to another session', async () => {
+  const { channel } = await answering(json(200, { outcome: 'done' }))
+  expect(await channel.outcome(key)).toEqual({ outcome: 'done', answer: undefined })
+})
 
-  it('returns the refusal that settled the key', async () => {
-    const { channel } = await answering(json(200, { outcome: 'none', answer: { ...stored, status: 404 } }))
-    expect(await channel.outcome(key)).toMatchObject({
-      outcome: 'none',
-      cancelled: false,
-      answer: { status: 404 },
-    })
-  })
-
-  it.each([
-    {},
-    { outcome: 'maybe' },
-    { outcome: 'done', answer: 1 },
-    { outcome: 'done', answer: { ...stored, fields: ['a'] } },
-    { outcome: 'done', answer: { ...stored, content: '!' } },
-  ])('rejects an outcome of another form: %j', async (told) => {
-    const { channel } = await answering(json(200, told))
-    await expect(channel.outcome(key)).rejects.toMatchObject({ code: 'unexpected_answer' })
-  })
-
-  it.each(['', 'schlüssel'])('rejects an invalid key without sending (%j)', async (wrong) => {
-    const { channel, service } = await scripted()
-    await expect(channel.outcome(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
-    await expect(channel.cancel(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
-    expect(service.sent).toEqual([])
+it('returns the refusal that settled the key', async () => {
+  const { channel } = await answering(json(200, { outcome: 'none', answer: { ...stored, status: 404 } }))
+  expect(await channel.outcome(key)).toMatchObject({
+    outcome: 'none',
+    cancelled: false,
+    answer: { status: 404 },
   })
 })
 
-describe('cancel()', () => {
-  it('cancels a request without an idempotency key of its own', async () => {
-    const { channel, service } = await answering(json(200, { outcome: 'none', cancelled: true }))
+it.each([
+  {},
+  { outcome: 'maybe' },
+  { outcome: 'done', answer: 1 },
+  { outcome: 'done', answer: { ...stored, fields: ['a'] } },
+  { outcome: 'done', answer: { ...stored, content: '!' } },
+])('rejects an outcome of another form: %j', async (told) => {
+  const { channel } = await answering(json(200, told))
+  await expect(channel.outcome(key)).rejects.toMatchObject({ code: 'unexpected_answer' })
+})
+
+it.each(['', 'schlüssel'])('rejects an invalid key without sending (%j)', async (wrong) => {
+  const { channel, service } = await scripted()
+  await expect(channel.outcome(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
+  await expect(channel.cancel(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
+  expect(service.sent).toEqual([])
+})
+
+it('cancels a request without an idempotency key of its own', async () => {
+  const { channel, service } = await answering(json(200, { outcome: 'none', cancelled: true }))
+  expect(await channel.cancel(key)).toEqual({ outcome: 'none' })
+  expect(service.received.map(({ method, path }) => `${method} ${path}`)).toContain(`DELETE ${path}`)
+  expect(idempotencyKeys(service, path)).toEqual([undefined])
+})
+
+it('returns done for a cancellation when the request had run before', async () => {
+  const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
+  expect(await channel.cancel(key)).toMatchObject({ outcome: 'done', answer: { status: 201 } })
+})
+
+it.each(['replayed', 'rate_limited', 'window_invalid', 'internal', 'session_ended'])(
+  'retries a cancellation until it is answered (%s)',
+  async (code) => {
+    const { channel, service } = await answering(code, json(200, { outcome: 'none', cancelled: true }))
     expect(await channel.cancel(key)).toEqual({ outcome: 'none' })
-    expect(service.received.map(({ method, path }) => `${method} ${path}`)).toContain(`DELETE ${path}`)
-    expect(idempotencyKeys(service, path)).toEqual([undefined])
+    expect(idempotencyKeys(service, path)).toHaveLength(2)
+  },
+)
+
+it('waits for a running request and finally returns running', async () => {
+  const { channel } = await answering(inProgress(), json(200, { outcome: 'done' }))
+  expect(await channel.cancel(key)).toEqual({ outcome: 'done', answer: undefined })
+  const busy = await answering(inProgress(), inProgress())
+  expect(await busy.channel.cancel(key)).toEqual({ outcome: 'running' })
+})
+
+it('returns unknown without retrying when the service cannot determine the outcome', async () => {
+  const { channel, service } = await answering(inProgress('unknown'), undefined)
+  expect(await channel.cancel(key)).toEqual({ outcome: 'unknown' })
+  expect(idempotencyKeys(service, path)).toHaveLength(1)
+})
+
+it('fails with outcome_unknown when no answer arrives', async () => {
+  const { channel, service } = await loggedIn()
+  service.intercept = (_request, pass) => {
+    pass()
+    throw new Error('reset')
+  }
+  await expect(channel.cancel(key)).rejects.toMatchObject({ code: 'outcome_unknown', outcome: 'unknown' })
+})
+
+/** A service that requires step-up and answers a cancellation with `cancelled`. */
+async function declined(cancelled: ResponseMessage | string) {
+  const made = await scripted({ confirmDialog: async () => false })
+  made.service.decide = (request) => {
+    if (request.path.startsWith('/outcomes/')) return cancelled
+    if (request.path !== transfer.path) return undefined
+    return problem('step_up_required', made.service.time, 401, { challenge: 'c', summary: 's' })
+  }
+  return { ...made, failure: made.channel.request({ ...transfer, idempotencyKey: key, confirm: true }) }
+}
+
+it('reports refused after the cancellation of an unconfirmed request', async () => {
+  const { service, failure } = await declined(json(200, { outcome: 'none', cancelled: true }))
+  await expect(failure).rejects.toMatchObject({
+    ...{ code: 'confirmation_cancelled', outcome: 'refused', idempotencyKey: key },
   })
+  expect(service.received.map(({ method, path }) => `${method} ${path}`)).toContain(`DELETE ${path}`)
+})
 
-  it('returns done for a cancellation when the request had run before', async () => {
-    const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
-    expect(await channel.cancel(key)).toMatchObject({ outcome: 'done', answer: { status: 201 } })
-  })
-
-  it.each(['replayed', 'rate_limited', 'window_invalid', 'internal', 'session_ended'])(
-    'retries a cancellation until it is answered (%s)',
-    async (code) => {
-      const { channel, service } = await answering(code, json(200, { outcome: 'none', cancelled: true }))
-      expect(await channel.cancel(key)).toEqual({ outcome: 'none' })
-      expect(idempotencyKeys(service, path)).toHaveLength(2)
-    },
-  )
-
-  it('waits for a running request and finally returns running', async () => {
-    const { channel } = await answering(inProgress(), json(200, { outcome: 'done' }))
-    expect(await channel.cancel(key)).toEqual({ outcome: 'done', answer: undefined })
-    const busy = await answering(inProgress(), inProgress())
-    expect(await busy.channel.cancel(key)).toEqual({ outcome: 'running' })
-  })
-
-  it('returns unknown without retrying when the service cannot determine the outcome', async () => {
-    const { channel, service } = await answering(inProgress('unknown'), undefined)
-    expect(await channel.cancel(key)).toEqual({ outcome: 'unknown' })
-    expect(idempotencyKeys(service, path)).toHaveLength(1)
-  })
-
-  it('fails with outcome_unknown when no answer arrives', async () => {
-    const { channel, service } = await loggedIn()
-    service.intercept = (_request, pass) => {
-      pass()
-      throw new Error('reset')
-    }
-    await expect(channel.cancel(key)).rejects.toMatchObject({ code: 'outcome_unknown', outcome: 'unknown' })
+it.each([
+  ['running', inProgress()],
+  ['unknown', inProgress('unknown')],
+  ['no answer', 'internal'],
+])('reports an unknown outcome when the answer to the cancellation is: %s', async (_name, answer) => {
+  const { failure } = await declined(answer)
+  await expect(failure).rejects.toMatchObject({
+    ...{ code: 'outcome_unknown', reason: 'confirmation_cancelled', idempotencyKey: key },
   })
 })
 
-describe('a request that the user declines to confirm', () => {
-  /** A service that requires step-up and answers a cancellation with `cancelled`. */
-  async function declined(cancelled: ResponseMessage | string) {
-    const made = await scripted({ confirmDialog: async () => false })
-    made.service.decide = (request) => {
-      if (request.path.startsWith('/outcomes/')) return cancelled
-      if (request.path !== transfer.path) return undefined
-      return problem('step_up_required', made.service.time, 401, { challenge: 'c', summary: 's' })
-    }
-    return { ...made, failure: made.channel.request({ ...transfer, idempotencyKey: key, confirm: true }) }
-  }
-
-  it('reports refused after the cancellation of an unconfirmed request', async () => {
-    const { service, failure } = await declined(json(200, { outcome: 'none', cancelled: true }))
-    await expect(failure).rejects.toMatchObject({
-      ...{ code: 'confirmation_cancelled', outcome: 'refused', idempotencyKey: key },
-    })
-    expect(service.received.map(({ method, path }) => `${method} ${path}`)).toContain(`DELETE ${path}`)
-  })
-
-  it.each([
-    ['running', inProgress()],
-    ['unknown', inProgress('unknown')],
-    ['no answer', 'internal'],
-  ])('reports an unknown outcome when the answer to the cancellation is: %s', async (_name, answer) => {
-    const { failure } = await declined(answer)
-    await expect(failure).rejects.toMatchObject({
-      ...{ code: 'outcome_unknown', reason: 'confirmation_cancelled', idempotencyKey: key },
-    })
-  })
-
-  it('returns the answer of an unconfirmed request that had run before', async () => {
-    const { failure } = await declined(json(200, { outcome: 'done', answer: stored }))
-    expect((await failure).json()).toEqual({ id: 't-1' })
-  })
+it('returns the answer of an unconfirmed request that had run before', async () => {
+  const { failure } = await declined(json(200, { outcome: 'done', answer: stored }))
+  expect((await failure).json()).toEqual({ id: 't-1' })
 })

@@ -91,209 +91,201 @@ function witnessed({ body }: Made) {
   return { policy: `${lines.join('')}group both all w1 w2\nquorum both\n`, cosigned }
 }
 
-describe('a receipt of a service that requires witnesses', () => {
-  it('returns the policy, and is verified once the required witnesses have cosigned', () => {
-    const right = made()
-    const { policy, cosigned } = witnessed(right)
-    const withLines = (...more: readonly string[]) => {
-      return checked({
-        ...right,
-        policy,
-        body: { ...right.body, checkpoint: right.body.checkpoint + more.join('') },
-      })
-    }
-    expect(withLines(...cosigned)).toMatchObject({
-      state: 'verified',
+it('returns the policy, and is verified once the required witnesses have cosigned', () => {
+  const right = made()
+  const { policy, cosigned } = witnessed(right)
+  const withLines = (...more: readonly string[]) => {
+    return checked({
+      ...right,
       policy,
-      witnesses: ['w1', 'w2'],
-      steps: [{}, {}, {}, {}, { name: 'witnesses', state: 'ok' }],
+      body: { ...right.body, checkpoint: right.body.checkpoint + more.join('') },
     })
-    for (const some of [[], cosigned.slice(1)])
-      expect(withLines(...some)).toMatchObject({ state: 'pending', witnesses: [], policy })
-    const damaged = (cosigned[0] ?? '').replace(/....\n$/, 'AAA=\n')
-    expect(withLines(damaged, cosigned[1] ?? '').state).not.toBe('verified')
-    expect(checked({ ...right, policy: 'no policy' }).state).toBe('failed')
+  }
+  expect(withLines(...cosigned)).toMatchObject({
+    state: 'verified',
+    policy,
+    witnesses: ['w1', 'w2'],
+    steps: [{}, {}, {}, {}, { name: 'witnesses', state: 'ok' }],
+  })
+  for (const some of [[], cosigned.slice(1)])
+    expect(withLines(...some)).toMatchObject({ state: 'pending', witnesses: [], policy })
+  const damaged = (cosigned[0] ?? '').replace(/....\n$/, 'AAA=\n')
+  expect(withLines(damaged, cosigned[1] ?? '').state).not.toBe('verified')
+  expect(checked({ ...right, policy: 'no policy' }).state).toBe('failed')
+})
+
+it('verifies a correct receipt and returns its contents', () => {
+  const receipt = checked(made())
+  expect(receipt).toMatchObject({
+    state: 'verified',
+    steps: [
+      { name: 'leaf', state: 'ok' },
+      { name: 'contents', state: 'ok' },
+      { name: 'checkpoint', state: 'ok' },
+      { name: 'inclusion', state: 'ok' },
+    ],
+    entry: {
+      id: '01932c07-1111-7222-8333-444455556666',
+      type: 'request',
+      result: 'ok',
+      at: 1_764_000_000_000,
+    },
+    disclosures: { core: { amount: 1250, method: 'POST' } },
+    index: 2,
+    size: 4,
   })
 })
 
-describe('a receipt', () => {
-  it('verifies a correct receipt and returns its contents', () => {
-    const receipt = checked(made())
-    expect(receipt).toMatchObject({
-      state: 'verified',
-      steps: [
-        { name: 'leaf', state: 'ok' },
-        { name: 'contents', state: 'ok' },
-        { name: 'checkpoint', state: 'ok' },
-        { name: 'inclusion', state: 'ok' },
-      ],
-      entry: {
-        id: '01932c07-1111-7222-8333-444455556666',
-        type: 'request',
-        result: 'ok',
-        at: 1_764_000_000_000,
-      },
-      disclosures: { core: { amount: 1250, method: 'POST' } },
-      index: 2,
-      size: 4,
-    })
-  })
+const other = made()
+const wrongs: readonly (readonly [string, (right: Made) => object, readonly string[]])[] = [
+  ['the entry is another one', () => ({ leaf: other.body.leaf }), ['leaf', 'contents', 'inclusion']],
+  [
+    'the contents were changed',
+    ({ body }) => ({ groups: { core: { ...body.groups.core, value: '{"amount":9999,"method":"POST"}' } } }),
+    ['contents'],
+  ],
+  [
+    'a group is added to which the entry does not commit',
+    ({ body }) => ({ groups: { ...body.groups, sub: body.groups.core } }),
+    ['contents'],
+  ],
+  ['the index is another one', () => ({ index: 1 }), ['inclusion']],
+  ['the proof is too short', ({ body }) => ({ proof: body.proof.slice(1) }), ['inclusion']],
+  ['the proof is too long', ({ body }) => ({ proof: [...body.proof, ...body.proof] }), ['inclusion']],
+  ['the proof is of another tree', ({ body }) => ({ proof: [...body.proof].reverse() }), ['inclusion']],
+  [
+    'the checkpoint is of another log',
+    () => ({ checkpoint: other.body.checkpoint }),
+    ['checkpoint', 'inclusion'],
+  ],
+  [
+    'the checkpoint was changed',
+    ({ body }) => ({ checkpoint: body.checkpoint.replace('\n4\n', '\n5\n'), size: 5 }),
+    ['checkpoint', 'inclusion'],
+  ],
+  [
+    'the checkpoint is of another origin',
+    ({ root, signer }) => ({
+      checkpoint: signCheckpoint(primitives, { origin: 'evil.example', size: 4, root }, [
+        { ...signer, name: 'evil.example' },
+      ]),
+    }),
+    ['checkpoint', 'inclusion'],
+  ],
+  ['the size is not that of the checkpoint', () => ({ size: 5 }), ['checkpoint']],
+]
 
-  const other = made()
-  const wrongs: readonly (readonly [string, (right: Made) => object, readonly string[]])[] = [
-    ['the entry is another one', () => ({ leaf: other.body.leaf }), ['leaf', 'contents', 'inclusion']],
-    [
-      'the contents were changed',
-      ({ body }) => ({ groups: { core: { ...body.groups.core, value: '{"amount":9999,"method":"POST"}' } } }),
-      ['contents'],
-    ],
-    [
-      'a group is added to which the entry does not commit',
-      ({ body }) => ({ groups: { ...body.groups, sub: body.groups.core } }),
-      ['contents'],
-    ],
-    ['the index is another one', () => ({ index: 1 }), ['inclusion']],
-    ['the proof is too short', ({ body }) => ({ proof: body.proof.slice(1) }), ['inclusion']],
-    ['the proof is too long', ({ body }) => ({ proof: [...body.proof, ...body.proof] }), ['inclusion']],
-    ['the proof is of another tree', ({ body }) => ({ proof: [...body.proof].reverse() }), ['inclusion']],
-    [
-      'the checkpoint is of another log',
-      () => ({ checkpoint: other.body.checkpoint }),
-      ['checkpoint', 'inclusion'],
-    ],
-    [
-      'the checkpoint was changed',
-      ({ body }) => ({ checkpoint: body.checkpoint.replace('\n4\n', '\n5\n'), size: 5 }),
-      ['checkpoint', 'inclusion'],
-    ],
-    [
-      'the checkpoint is of another origin',
-      ({ root, signer }) => ({
-        checkpoint: signCheckpoint(primitives, { origin: 'evil.example', size: 4, root }, [
-          { ...signer, name: 'evil.example' },
-        ]),
-      }),
-      ['checkpoint', 'inclusion'],
-    ],
-    ['the size is not that of the checkpoint', () => ({ size: 5 }), ['checkpoint']],
+it.each(wrongs)('fails a receipt when %s', (_what, change, failed) => {
+  const right = made()
+  const receipt = checked({ ...right, body: { ...right.body, ...change(right) } })
+  expect(receipt.state).toBe('failed')
+  expect(receipt.steps.filter(({ state }) => state === 'failed').map(({ name }) => name)).toEqual(failed)
+})
+
+it('fails a receipt with an invalid log key', () => {
+  expect(checked({ ...made(), vkey: 'example' }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
+})
+
+it('verifies a receipt with the key of any ended log', () => {
+  const { vkey, ...receipt } = made()
+  const [now, before] = [made(), made()].map((other, i) => renamed(other, `${origin}-${3 - i}`)) as [
+    string,
+    string,
   ]
-
-  it.each(wrongs)('fails a receipt when %s', (_what, change, failed) => {
-    const right = made()
-    const receipt = checked({ ...right, body: { ...right.body, ...change(right) } })
-    expect(receipt.state).toBe('failed')
-    expect(receipt.steps.filter(({ state }) => state === 'failed').map(({ name }) => name)).toEqual(failed)
-  })
-
-  it('fails a receipt with an invalid log key', () => {
-    expect(checked({ ...made(), vkey: 'example' }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
-  })
-
-  it('verifies a receipt with the key of any ended log', () => {
-    const { vkey, ...receipt } = made()
-    const [now, before] = [made(), made()].map((other, i) => renamed(other, `${origin}-${3 - i}`)) as [
-      string,
-      string,
-    ]
-    const states = [[], [vkey], [before, vkey], [vkey, before]].map(
-      (ended) => checked({ ...receipt, vkey: now, ended }).state,
-    )
-    expect(states).toEqual(['failed', 'verified', 'verified', 'verified'])
-    expect(checked({ ...receipt, vkey, ended: [before] }).state).toBe('verified')
-  })
-
-  it('fails a receipt when the signing key is listed for another log only', () => {
-    const right = made()
-    const { vkey, ...receipt } = right
-    const ended = [renamed(right, `${origin}-3`), renamed(made(), origin)]
-    const { steps } = checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended })
-    expect(steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
-    expect(checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended: [vkey] }).state).toBe('verified')
-  })
-
-  it('fails a receipt when a known log has signed the checkpoint of another', () => {
-    const right = made()
-    const other = `${origin}-2`
-    const checkpoint = signCheckpoint(primitives, { origin: other, size: 4, root: right.root }, [
-      right.signer,
-    ])
-    const body = { ...right.body, checkpoint }
-    const ended = [renamed(made(), other)]
-    expect(checked({ ...right, body, ended }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
-  })
-
-  it('is pending until the entry is included, with its contents already verified', () => {
-    const { id, body, vkey } = made()
-    const pending = { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' }
-    expect(checked({ id, vkey, body: pending })).toMatchObject({
-      state: 'pending',
-      steps: [{ state: 'ok' }, { state: 'ok' }, { state: 'pending' }, { state: 'pending' }],
-      index: undefined,
-    })
-    expect(checked({ id: other.id, vkey, body: pending }).state).toBe('failed')
-  })
-
-  it.each([
-    ['nothing', {}],
-    ['no base64', { leaf: '!' }],
-    ['no proof', { leaf: 'AAAA', index: 1, size: 2, checkpoint: 'x' }],
-    ['an unknown group', { leaf: 'AAAA', state: 'pending', groups: { all: { salt: 'AAAA', value: '{}' } } }],
-  ])('is refused when it has no form (%s)', (_what, body) => {
-    const { id, vkey } = made()
-    expect(() => checked({ id, vkey, body })).toThrow(expect.objectContaining({ code: 'unexpected_answer' }))
-  })
+  const states = [[], [vkey], [before, vkey], [vkey, before]].map(
+    (ended) => checked({ ...receipt, vkey: now, ended }).state,
+  )
+  expect(states).toEqual(['failed', 'verified', 'verified', 'verified'])
+  expect(checked({ ...receipt, vkey, ended: [before] }).state).toBe('verified')
 })
 
-describe('the channel', () => {
-  it('fetches a receipt by the hash in the answer and waits for the inclusion of its entry', async () => {
-    const { id, body, vkey } = made()
-    const { channel, service } = await scripted()
-    service.logKey = vkey
-    let asked = 0
-    service.decide = ({ path }) => {
-      if (path === '/wallet') {
-        const answer = json(200, {})
-        const hash = encodeBase64(new Uint8Array(Buffer.from(id, 'base64url')))
-        return { ...answer, fields: [...answer.fields, ['miniseal-receipt', `:${hash}:`]] }
-      }
-      if (path !== `/receipts/${id}`) return undefined
-      asked += 1
-      return asked === 1
-        ? json(202, { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' })
-        : json(200, body)
+it('fails a receipt when the signing key is listed for another log only', () => {
+  const right = made()
+  const { vkey, ...receipt } = right
+  const ended = [renamed(right, `${origin}-3`), renamed(made(), origin)]
+  const { steps } = checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended })
+  expect(steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
+  expect(checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended: [vkey] }).state).toBe('verified')
+})
+
+it('fails a receipt when a known log has signed the checkpoint of another', () => {
+  const right = made()
+  const other = `${origin}-2`
+  const checkpoint = signCheckpoint(primitives, { origin: other, size: 4, root: right.root }, [right.signer])
+  const body = { ...right.body, checkpoint }
+  const ended = [renamed(made(), other)]
+  expect(checked({ ...right, body, ended }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
+})
+
+it('is pending until the entry is included, with its contents already verified', () => {
+  const { id, body, vkey } = made()
+  const pending = { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' }
+  expect(checked({ id, vkey, body: pending })).toMatchObject({
+    state: 'pending',
+    steps: [{ state: 'ok' }, { state: 'ok' }, { state: 'pending' }, { state: 'pending' }],
+    index: undefined,
+  })
+  expect(checked({ id: other.id, vkey, body: pending }).state).toBe('failed')
+})
+
+it.each([
+  ['nothing', {}],
+  ['no base64', { leaf: '!' }],
+  ['no proof', { leaf: 'AAAA', index: 1, size: 2, checkpoint: 'x' }],
+  ['an unknown group', { leaf: 'AAAA', state: 'pending', groups: { all: { salt: 'AAAA', value: '{}' } } }],
+])('is refused when it has no form (%s)', (_what, body) => {
+  const { id, vkey } = made()
+  expect(() => checked({ id, vkey, body })).toThrow(expect.objectContaining({ code: 'unexpected_answer' }))
+})
+
+it('fetches a receipt by the hash in the answer and waits for the inclusion of its entry', async () => {
+  const { id, body, vkey } = made()
+  const { channel, service } = await scripted()
+  service.logKey = vkey
+  let asked = 0
+  service.decide = ({ path }) => {
+    if (path === '/wallet') {
+      const answer = json(200, {})
+      const hash = encodeBase64(new Uint8Array(Buffer.from(id, 'base64url')))
+      return { ...answer, fields: [...answer.fields, ['miniseal-receipt', `:${hash}:`]] }
     }
-    const answer = await channel.request({ method: 'GET', path: '/wallet' })
-    expect(answer.receipt).toBe(id)
-    expect((await channel.receipt(id)).state).toBe('verified')
-    expect(asked).toBe(2)
-  })
+    if (path !== `/receipts/${id}`) return undefined
+    asked += 1
+    return asked === 1
+      ? json(202, { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' })
+      : json(200, body)
+  }
+  const answer = await channel.request({ method: 'GET', path: '/wallet' })
+  expect(answer.receipt).toBe(id)
+  expect((await channel.receipt(id)).state).toBe('verified')
+  expect(asked).toBe(2)
+})
 
-  it('fetches the configuration again before it fails a receipt', async () => {
-    const { id, body, vkey } = made()
-    const { channel, service } = await scripted()
-    service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
-    await channel.login()
-    service.logKey = vkey
-    expect((await channel.receipt(id)).state).toBe('verified')
-  })
+it('fetches the configuration again before it fails a receipt', async () => {
+  const { id, body, vkey } = made()
+  const { channel, service } = await scripted()
+  service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
+  await channel.login()
+  service.logKey = vkey
+  expect((await channel.receipt(id)).state).toBe('verified')
+})
 
-  it('verifies a receipt of a log that ended while the configuration was cached', async () => {
-    const { id, body, vkey } = made()
-    const { channel, service } = await scripted()
-    service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
-    await channel.login()
-    service.logKey = renamed(made(), `${origin}-2`)
-    service.endedLogKeys = [vkey]
-    expect((await channel.receipt(id)).state).toBe('verified')
-  })
+it('verifies a receipt of a log that ended while the configuration was cached', async () => {
+  const { id, body, vkey } = made()
+  const { channel, service } = await scripted()
+  service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
+  await channel.login()
+  service.logKey = renamed(made(), `${origin}-2`)
+  service.endedLogKeys = [vkey]
+  expect((await channel.receipt(id)).state).toBe('verified')
+})
 
-  it('rejects an invalid receipt id and an unknown receipt', async () => {
-    const { channel, service } = await scripted()
-    await expect(channel.receipt('../wallet')).rejects.toMatchObject({ code: 'request_invalid' })
-    service.decide = ({ path }) => (path.startsWith('/receipts/') ? 'not_found' : undefined)
-    await expect(channel.receipt('A'.repeat(43))).rejects.toMatchObject({ code: expect.any(String) })
-    expect((await channel.request({ method: 'GET', path: '/wallet' })).receipt).toBeUndefined()
-  })
+it('rejects an invalid receipt id and an unknown receipt', async () => {
+  const { channel, service } = await scripted()
+  await expect(channel.receipt('../wallet')).rejects.toMatchObject({ code: 'request_invalid' })
+  service.decide = ({ path }) => (path.startsWith('/receipts/') ? 'not_found' : undefined)
+  await expect(channel.receipt('A'.repeat(43))).rejects.toMatchObject({ code: expect.any(String) })
+  expect((await channel.request({ method: 'GET', path: '/wallet' })).receipt).toBeUndefined()
 })
 
 describe('a receipt of a service with a witness', () => {

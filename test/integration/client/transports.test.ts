@@ -7,6 +7,9 @@ import { wxRequestTransport } from '../../../miniprogram/client/transports/wx.ts
 import type { WeChat } from '../../../miniprogram/client/wx.ts'
 import { createLoopback } from '../../support/wx-loopback.ts'
 
+const reading = { method: 'GET', headers: {}, body: undefined, timeoutMs: 5000 } as const
+const sending = { method: 'POST', headers: {}, body: new Uint8Array(2), timeoutMs: 5000 } as const
+
 let server: Server
 let base: string
 
@@ -50,13 +53,7 @@ describe.each(transports)('the transport over %s', (_name, create) => {
 
   it('resolves for every status, with header names in lower case', async () => {
     for (const status of [201, 401, 413, 500, 503]) {
-      const answer = await create().send({
-        url: `${base}/${status}`,
-        method: 'GET',
-        headers: {},
-        body: undefined,
-        timeoutMs: 5000,
-      })
+      const answer = await create().send({ ...reading, url: `${base}/${status}` })
       expect(answer.status).toBe(status)
       expect(answer.headers['x-method']).toBe('GET')
       expect(answer.body).toHaveLength(0)
@@ -64,75 +61,52 @@ describe.each(transports)('the transport over %s', (_name, create) => {
   })
 
   it('fails with network when the connection is refused', async () => {
-    const url = 'http://127.0.0.1:1/seal'
-    const sending = create().send({ url, method: 'POST', headers, body: new Uint8Array(2), timeoutMs: 5000 })
-    await expect(sending).rejects.toMatchObject({ code: 'network', retryable: true })
+    const refused = create().send({ ...sending, url: 'http://127.0.0.1:1/seal' })
+    await expect(refused).rejects.toMatchObject({ code: 'network', retryable: true })
   })
 
   it('fails with timeout when the answer is late', async () => {
-    const request = {
-      url: `${base}/hangs`,
-      method: 'POST' as const,
-      headers,
-      body: new Uint8Array(2),
-      timeoutMs: 50,
-    }
+    const request = { ...sending, url: `${base}/hangs`, timeoutMs: 50 }
     await expect(create().send(request)).rejects.toMatchObject({ code: 'timeout', retryable: true })
   })
 })
 
-describe('the transport over wx.request', () => {
-  it('sends and requests an ArrayBuffer', async () => {
-    const { wx } = createLoopback({ appid: 'wx1' })
-    let options: Parameters<WeChat['request']>[0] | undefined
-    const watching: WeChat = {
-      ...wx,
-      request: (given) => {
-        options = given
-        return wx.request(given)
-      },
-    }
-    const body = new Uint8Array(100).subarray(10, 20)
-    await wxRequestTransport(watching).send({
-      url: `${base}/200`,
-      method: 'POST',
-      headers: {},
-      body,
-      timeoutMs: 5000,
-    })
-    expect(options?.data).toBeInstanceOf(ArrayBuffer)
-    expect(options?.data?.byteLength).toBe(10)
-    expect(options?.responseType).toBe('arraybuffer')
-    expect(options?.dataType).not.toBe('json')
-  })
-
-  it('rejects an answer that is not an ArrayBuffer', async () => {
-    const { wx } = createLoopback({ appid: 'wx1' })
-    const odd: WeChat = {
-      ...wx,
-      request: ({ success }) => setTimeout(() => success({ statusCode: 200, header: {}, data: 'text' }), 0),
-    }
-    const request = { url: base, method: 'GET' as const, headers: {}, body: undefined, timeoutMs: 5000 }
-    await expect(wxRequestTransport(odd).send(request)).rejects.toMatchObject({ code: 'unexpected_answer' })
-  })
+it('sends and requests an ArrayBuffer', async () => {
+  const { wx } = createLoopback({ appid: 'wx1' })
+  let options: Parameters<WeChat['request']>[0] | undefined
+  const watching: WeChat = {
+    ...wx,
+    request: (given) => {
+      options = given
+      return wx.request(given)
+    },
+  }
+  const body = new Uint8Array(100).subarray(10, 20)
+  await wxRequestTransport(watching).send({ ...sending, url: `${base}/200`, body })
+  expect(options?.data).toBeInstanceOf(ArrayBuffer)
+  expect(options?.data?.byteLength).toBe(10)
+  expect(options?.responseType).toBe('arraybuffer')
+  expect(options?.dataType).not.toBe('json')
 })
 
-describe('the transport over fetch', () => {
-  it('does not follow redirects', async () => {
-    const redirecting = createServer((_request, response) => {
-      response.writeHead(307, { location: `${base}/200` }).end()
-    })
-    await new Promise<void>((resolve) => redirecting.listen(0, '127.0.0.1', resolve))
-    const url = `http://127.0.0.1:${(redirecting.address() as AddressInfo).port}/seal`
-    const sending = fetchTransport().send({
-      url,
-      method: 'POST',
-      headers: {},
-      body: new Uint8Array(1),
-      timeoutMs: 5000,
-    })
-    await expect(sending).rejects.toMatchObject({ code: 'network' })
-    redirecting.closeAllConnections()
-    redirecting.close()
+it('rejects an answer that is not an ArrayBuffer', async () => {
+  const { wx } = createLoopback({ appid: 'wx1' })
+  const odd: WeChat = {
+    ...wx,
+    request: ({ success }) => setTimeout(() => success({ statusCode: 200, header: {}, data: 'text' }), 0),
+  }
+  const request = { ...reading, url: base }
+  await expect(wxRequestTransport(odd).send(request)).rejects.toMatchObject({ code: 'unexpected_answer' })
+})
+
+it('does not follow redirects', async () => {
+  const redirecting = createServer((_request, response) => {
+    response.writeHead(307, { location: `${base}/200` }).end()
   })
+  await new Promise<void>((resolve) => redirecting.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(redirecting.address() as AddressInfo).port}/seal`
+  const redirected = fetchTransport().send({ ...sending, url })
+  await expect(redirected).rejects.toMatchObject({ code: 'network' })
+  redirecting.closeAllConnections()
+  redirecting.close()
 })

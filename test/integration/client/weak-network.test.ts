@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { request } from 'node:http'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { ChannelError } from '../../../miniprogram/client/index.ts'
 import type {
   Transport,
@@ -112,38 +112,36 @@ function order(index: number, more: object = {}) {
   return { method: 'POST', path: '/wallet/transfers', body, ...more } as const
 }
 
-describe('on a weak network', () => {
-  it('executes every transfer at most once and reports its outcome or that it is unknown', async () => {
-    const { channel } = createPhone(service, 'openid-weak', { transport, retries: 2, timeoutMs: 5000 })
-    await channel.login()
-    network.isWeak = true
-    const told = await Promise.all(
-      Array.from({ length: 40 }, async (_, index) => {
-        try {
-          const answer = await channel.request(order(index))
-          return { index, kind: 'done', status: answer.status } as const
-        } catch (error) {
-          return { index, kind: 'failed', error: error as ChannelError } as const
-        }
-      }),
-    )
-    network.isWeak = false
-    const list = (await channel.request({ method: 'GET', path: '/wallet/transfers' })).json()
-    const notes = (list as { transfers: { note: string }[] }).transfers.map(({ note }) => note)
-    expect(new Set(notes).size).toBe(notes.length)
-    for (const one of told) {
-      const times = notes.filter((note) => note === `${one.index}`).length
-      if (one.kind === 'done') expect([one.status, times]).toEqual([201, 1])
-      else if (one.error.code !== 'outcome_unknown') expect([one.error.outcome, times]).toEqual(['none', 0])
-      else expect(one.error.idempotencyKey).toEqual(expect.any(String))
-    }
-    // The same key settles an unknown outcome, with at most one effect.
-    for (const one of told) {
-      if (one.kind !== 'failed') continue
-      const idempotencyKey = one.error.idempotencyKey ?? ''
-      expect((await channel.request(order(one.index, { idempotencyKey }))).status).toBe(201)
-    }
-    expect(await balance(channel)).toBe(1_000_000 - 40 * amount)
-    expect(new Set(network.fates).size).toBeGreaterThan(3)
-  })
+it('executes every transfer at most once and reports its outcome or that it is unknown', async () => {
+  const { channel } = createPhone(service, 'openid-weak', { transport, retries: 2, timeoutMs: 5000 })
+  await channel.login()
+  network.isWeak = true
+  const told = await Promise.all(
+    Array.from({ length: 40 }, async (_, index) => {
+      try {
+        const answer = await channel.request(order(index))
+        return { index, kind: 'done', status: answer.status } as const
+      } catch (error) {
+        return { index, kind: 'failed', error: error as ChannelError } as const
+      }
+    }),
+  )
+  network.isWeak = false
+  const list = (await channel.request({ method: 'GET', path: '/wallet/transfers' })).json()
+  const notes = (list as { transfers: { note: string }[] }).transfers.map(({ note }) => note)
+  expect(new Set(notes).size).toBe(notes.length)
+  for (const one of told) {
+    const times = notes.filter((note) => note === `${one.index}`).length
+    if (one.kind === 'done') expect([one.status, times]).toEqual([201, 1])
+    else if (one.error.code !== 'outcome_unknown') expect([one.error.outcome, times]).toEqual(['none', 0])
+    else expect(one.error.idempotencyKey).toEqual(expect.any(String))
+  }
+  // The same key settles an unknown outcome, with at most one effect.
+  for (const one of told) {
+    if (one.kind !== 'failed') continue
+    const idempotencyKey = one.error.idempotencyKey ?? ''
+    expect((await channel.request(order(one.index, { idempotencyKey }))).status).toBe(201)
+  }
+  expect(await balance(channel)).toBe(1_000_000 - 40 * amount)
+  expect(new Set(network.fates).size).toBeGreaterThan(3)
 })

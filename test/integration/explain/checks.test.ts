@@ -66,17 +66,17 @@ function resigned(change: (base: string) => string | Uint8Array, by: NamedKey = 
 }
 
 describe('the clock', () => {
-  it('of a device that is ahead is named with its seconds', () => {
+  it('the report names a device clock that is ahead and its seconds', () => {
     const report = deviceOf(forwardedRequest({ gatewayCreated: created - 300 }))
     expect(failure(report)).toEqual(['window', 'window_invalid', ['clock-ahead 300']])
   })
 
-  it('of a device that is behind is named with its seconds', () => {
+  it('the report names a device clock that is behind and its seconds', () => {
     const report = deviceOf(forwardedRequest({ gatewayCreated: created + 4000 }))
     expect(failure(report)).toEqual(['window', 'window_invalid', ['clock-behind 4000']])
   })
 
-  it('is not blamed when nobody knows when the request came', () => {
+  it('the report does not blame the clock when the time of the request is unknown', () => {
     const message = forwardedRequest()
     const bare = withField(message, 'signature-input', (value) => value.replace(/, gateway=.*/, ''))
     const step = deviceOf(bare, { now: created + 9000 }).steps.find(({ name }) => name === 'window')
@@ -90,7 +90,7 @@ describe('the clock', () => {
 })
 
 describe('a key', () => {
-  it('that another key of the set is, is named', () => {
+  it('the report names another known key that made the signature', () => {
     const other = keyFrom(7)
     const report = reportsOf(forwardedRequest(), { keys: [other.known] })[1]
     expect(report?.steps.find(({ name }) => name === 'key')).toMatchObject({ code: 'key_unknown' })
@@ -105,7 +105,7 @@ describe('a key', () => {
     ])
   })
 
-  it('in miniseal-device-key that is not the one of keyid is named', () => {
+  it('the report names a miniseal-device-key that does not match keyid', () => {
     const message = withField(forwardedRequest(), 'miniseal-device-key', () =>
       Buffer.from(keyFrom(5).publicKey).toString('base64url'),
     )
@@ -116,7 +116,7 @@ describe('a key', () => {
     ])
   })
 
-  it('is read as b64u, JWK, JWK Set and PEM; a private one is refused without being printed', () => {
+  it('a key is read as b64u, JWK, JWK Set or PEM, and a private key is refused without being printed', () => {
     const x = Buffer.from(device.publicKey).toString('base64url')
     const jwk = { kty: 'OKP', crv: 'Ed25519', x }
     const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), device.publicKey])
@@ -133,45 +133,26 @@ describe('a key', () => {
 })
 
 describe('a token', () => {
-  const cases: readonly (readonly [string, RequestMessage, string, string])[] = [
+  const other = 'https://other.example'
+  const cases: readonly (readonly [string, string, string, string])[] = [
     [
       'of another key',
-      forwardedRequest({ token: makeToken({ cnf: { jkt: 'x'.repeat(43) } }) }),
+      makeToken({ cnf: { jkt: 'x'.repeat(43) } }),
       'token_key_mismatch',
       'token-of-other-key',
     ],
-    [
-      'that has expired',
-      forwardedRequest({ token: makeToken({ exp: created - 5 }) }),
-      'token_expired',
-      'token-late',
-    ],
-    [
-      'that was changed',
-      forwardedRequest({ token: `${token.slice(0, -8)}AAAAAAAA` }),
-      'token_invalid',
-      'token-forged',
-    ],
-    [
-      'for another audience',
-      forwardedRequest({ token: makeToken({ aud: 'https://other.example' }) }),
-      'token_invalid',
-      'token-of-other-service',
-    ],
-    [
-      'of another issuer',
-      forwardedRequest({ token: makeToken({ iss: 'https://other.example', aud: 'https://other.example' }) }),
-      'token_invalid',
-      'token-of-other-service',
-    ],
-    ['that is none', forwardedRequest({ token: 'opaque' }), 'token_invalid', 'token-unreadable'],
+    ['that has expired', makeToken({ exp: created - 5 }), 'token_expired', 'token-late'],
+    ['that was changed', `${token.slice(0, -8)}AAAAAAAA`, 'token_invalid', 'token-forged'],
+    ['for another audience', makeToken({ aud: other }), 'token_invalid', 'token-of-other-service'],
+    ['of another issuer', makeToken({ iss: other, aud: other }), 'token_invalid', 'token-of-other-service'],
+    ['that is malformed', 'opaque', 'token_invalid', 'token-unreadable'],
   ]
-  it.each(cases)('%s is named', (_title, message, code, id) => {
-    const step = deviceOf(message).steps.find(({ name }) => name === 'token')
+  it.each(cases)('the report names a token %s', (_title, wrong, code, id) => {
+    const step = deviceOf(forwardedRequest({ token: wrong })).steps.find(({ name }) => name === 'token')
     expect(step).toMatchObject({ outcome: 'failed', code, findings: [{ id }] })
   })
 
-  it('is not printed either when it is of no known form', () => {
+  it('a malformed token is not printed', () => {
     const report = explainCapture(
       readCapture(httpText(forwardedRequest({ token: 'opaque-and-secret' }))),
       known,
@@ -190,7 +171,7 @@ describe('a token', () => {
     expect(said).not.toContain('another-secret')
   })
 
-  it('is never printed, wherever it stands', () => {
+  it('a token is never printed, also in the target', () => {
     const message = withField(
       forwardedRequest({ path: `/f?t=${token}` }),
       'authorization',
@@ -240,7 +221,7 @@ describe('a signer is found out that', () => {
     expect([step?.name, step?.findings[0]?.id]).toEqual(['verify', id])
   })
 
-  it('covers too little, or lost a field that it covers', () => {
+  it('the report names missing coverage and a covered field that is absent', () => {
     const less = withField(forwardedRequest(), 'signature-input', (value) =>
       value.replace(' "idempotency-key")', ')'),
     )
@@ -258,7 +239,7 @@ describe('a signer is found out that', () => {
     ])
   })
 
-  it('with its own base at hand, differs in one component', () => {
+  it('with the base of the signer the report names the component that differs', () => {
     const signerBase = 'x'
     const strange = resigned((base) => base.replace('/wallet/transfers', '/somewhere/else'))
     const base = deviceOf(strange).base ?? ''
@@ -321,7 +302,7 @@ describe('an answer', () => {
       }),
     )
 
-  it('verifies with its request', () => {
+  it('a response verifies with its request', () => {
     const report = explainCapture(readCapture(exchange(201)), known)
     const [found] = report.signatures.filter(({ kind }) => kind === 'response')
     expect(found?.steps.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual([
@@ -332,7 +313,7 @@ describe('an answer', () => {
     ])
   })
 
-  it('whose status was changed is found out', () => {
+  it('the report names a changed status of a response', () => {
     const report = explainCapture(readCapture(exchange(200)), known)
     const [found] = report.signatures.filter(({ kind }) => kind === 'response')
     expect(found === undefined ? undefined : failure(found)).toEqual([
@@ -348,7 +329,7 @@ describe('what could steer a terminal is written as an escape', () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   const steering = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/
 
-  it('in a field’s name, a target, and the signer’s base', () => {
+  it('control characters in field names, targets and the signer’s base are escaped', () => {
     const message = { ...forwardedRequest(), path: `/f\u001b[2J?q=\u001b[2J` }
     const fields = [...message.fields, ['x\u001b[2J', 'a'], ['x\u001b[2J', 'b']] as const
     const capture = readCapture(httpText({ ...message, fields }))
@@ -360,7 +341,7 @@ describe('what could steer a terminal is written as an escape', () => {
     }
   })
 
-  it('in a problem document', () => {
+  it('control characters in a problem document are escaped', () => {
     const { problem } = readCapture(
       encodeUtf8(JSON.stringify({ code: 'replayed', step: evil, detail: evil })),
     )

@@ -1,26 +1,20 @@
 /** The configuration of the service. */
+
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
+import { sharedFolder } from '../../support/hooks.ts'
+import { production } from '../../support/service.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'miniseal-config-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = sharedFolder()
 
-const key = randomBytes(32).toString('base64')
-const production = {
-  NODE_ENV: 'production',
-  MINISEAL_ORIGIN: 'https://pay.example.com',
-  MINISEAL_MASTER_KEY: key,
-  MINISEAL_WECHAT_APPS: 'wx1234:secret-of-the-app',
-  MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9001',
-}
+const key = production.MINISEAL_MASTER_KEY
 
 it('development needs no configuration and its master key file is readable by its owner only', () => {
   const data = join(folder, 'development')

@@ -1,4 +1,4 @@
-/** The demo: two people of one mini program write to each other and pay each other, and see it at once. */
+/** The demo chat and wallet: messages and transfers between two users. */
 import { expect, it } from 'vitest'
 import { sharedService, sharedSession } from '../../support/hooks.ts'
 import { logIn, type RawSession, type RequestParts } from '../../support/raw-client.ts'
@@ -30,7 +30,7 @@ async function listening(session: RawSession): Promise<RawSocket> {
   return socket
 }
 
-it('gives each user a name of their choice, which nobody else has', async () => {
+it('the chat gives each user a unique name of their choice', async () => {
   expect((await ask(ming, 'GET', '/chat/profile')).json).toEqual({ user: ming.user, name: null })
   expect((await ask(ming, 'PUT', '/chat/profile', { name: '小明' })).json).toEqual({
     user: ming.user,
@@ -44,14 +44,14 @@ it('gives each user a name of their choice, which nobody else has', async () => 
 })
 
 it.each(['', 'a b', 'x'.repeat(21), `u_${'a'.repeat(10)}`, 'a\u0000', 'e\u0301', '小\u202e明', 5])(
-  'refuses the name %j: payload_invalid',
+  'the chat refuses the name %j: payload_invalid',
   async (name) => {
     const heard = await ask(nameless, 'PUT', '/chat/profile', { name })
     expect(heard).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
   },
 )
 
-it('brings a message to the other at once, and keeps it for both', async () => {
+it('a message is delivered at once and stored for both users', async () => {
   const socket = await listening(hong)
   const sent = await write(ming, hong.user, '你好，请问有货吗？')
   expect(sent.status).toBe(201)
@@ -78,7 +78,7 @@ it('brings a message to the other at once, and keeps it for both', async () => {
   expect((await ask(nameless, 'GET', `/chat/messages?with=${hong.user}`)).json.messages).toEqual([])
 })
 
-it('shows who can be written to, the latest conversation first', async () => {
+it('the contacts list the latest conversation first', async () => {
   expect((await ask(ming, 'GET', '/chat/contacts')).json.contacts).toMatchObject([
     { user: hong.user, name: '小红', last_message: { text: '有的' } },
   ])
@@ -93,7 +93,7 @@ it('shows who can be written to, the latest conversation first', async () => {
   expect(await names()).toEqual(['阿宝', '小红'])
 })
 
-it('sends a repeated message once', async () => {
+it('a repeated message is sent once', async () => {
   const socket = await listening(hong)
   const first = await write(ming, hong.user, '一次', { key: 'only once' })
   const again = await write(ming, hong.user, '一次', { key: 'only once' })
@@ -103,7 +103,7 @@ it('sends a repeated message once', async () => {
   expect(socket.events.map((event) => eventJson(event).data.text)).toEqual(['一次', '第二'])
 })
 
-it('refuses messages to nobody, to oneself, from nobody, and of another form', async () => {
+it('messages to unknown users, to oneself, without a name or of another form are refused', async () => {
   expect(await write(ming, 'u_nobody', 'x')).toMatchObject({
     status: 404,
     json: { error: 'no_such_contact' },
@@ -119,7 +119,7 @@ it('refuses messages to nobody, to oneself, from nobody, and of another form', a
   }
 })
 
-it('pages through a long conversation, forwards and backwards', async () => {
+it('a long conversation is listed in pages, forwards and backwards', async () => {
   const kim = await logIn(service, { openid: 'kim' })
   await ask(kim, 'PUT', '/chat/profile', { name: 'kim' })
   for (let n = 1; n <= 120; n++) await write(kim, ming.user, `n${n}`)
@@ -138,7 +138,7 @@ it('pages through a long conversation, forwards and backwards', async () => {
   expect(both).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
 })
 
-it('moves money between two users, by name or by id, and tells the payee at once', async () => {
+it('a transfer to a user, by name or by id, notifies the payee at once', async () => {
   const socket = await listening(hong)
   const before = (await ask(hong, 'GET', '/wallet')).json.balance
   const order = { amount: 1_250, currency: 'CNY', note: '茶' }
@@ -167,7 +167,7 @@ it('moves money between two users, by name or by id, and tells the payee at once
   expect(socket.events).toHaveLength(2)
 })
 
-it('pays whoever is only a name as before, and nobody hears of it', async () => {
+it('a transfer to a payee who is no user is made without an event', async () => {
   const paid = await ask(ming, 'POST', '/wallet/transfers', { payee: 'bob', amount: 5, currency: 'CNY' })
   expect(paid).toMatchObject({ status: 201, json: { payee: 'bob', payee_user: null } })
   const nobody = `u_${'A'.repeat(24)}`
@@ -175,7 +175,7 @@ it('pays whoever is only a name as before, and nobody hears of it', async () => 
   expect(strange.status).toBe(201)
 })
 
-it('refuses a transfer to oneself, also by name', async () => {
+it('a transfer to oneself is refused, also by name', async () => {
   for (const payee of ['小明', ming.user]) {
     const heard = await ask(ming, 'POST', '/wallet/transfers', { payee, amount: 5, currency: 'CNY' })
     expect(heard).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })

@@ -1,8 +1,7 @@
 /** The pages at `/demo/`: in development only, and strict. */
-import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { sharedService } from '../../support/hooks.ts'
-import { startTestService } from '../../support/service.ts'
+import { production, startTestService } from '../../support/service.ts'
 
 const routes = [
   '/demo',
@@ -19,12 +18,12 @@ const post = (path: string, body: unknown): Promise<Response> => {
   return fetch(service.origin + path, { method: 'POST', body: JSON.stringify(body) })
 }
 
-it('tell the mini program which service it is', async () => {
+it('the demo pages serve the settings of the service to the mini program', async () => {
   const answer = await fetch(`${service.origin}/demo/settings`)
   expect(await answer.json()).toEqual({ origin: service.origin, appid: service.appid, roots: service.roots })
 })
 
-it('give login codes and confirmations only to users of the pages', async () => {
+it('the demo pages issue login codes and confirmations only for their own users', async () => {
   const openid = `demo-a-${'0'.repeat(24)}`
   expect(await (await post('/demo/wechat/code', { openid })).json()).toMatchObject({ openid })
   const signed = await (await post('/demo/wechat/soter', { openid, challenge: 'c' })).json()
@@ -35,13 +34,13 @@ it('give login codes and confirmations only to users of the pages', async () => 
   }
 })
 
-it('lead from another name of this machine to the origin of the service', async () => {
+it('the demo pages redirect from another name of the machine to the origin of the service', async () => {
   const { port } = new URL(service.origin)
   const answer = await fetch(`http://localhost:${port}/demo/phone.html`, { redirect: 'manual' })
   expect([answer.status, answer.headers.get('location')]).toEqual([302, `${service.origin}/demo/phone.html`])
 })
 
-it('give away nothing but their own files', async () => {
+it('the demo pages serve only their own files', async () => {
   for (const path of [
     '/demo/../package.json',
     '/demo/%2e%2e/package.json',
@@ -56,17 +55,15 @@ it.each([
   ['in production', { NODE_ENV: 'production' }],
   ['with backends of the operator', {}],
   ['with the WeChat of the operator', { MINISEAL_WECHAT_API: 'http://127.0.0.1:9' }],
-])('are not there %s', async (title, environment) => {
+])('the demo pages are not served %s', async (title, environment) => {
   const upstreams = title.includes('WeChat') ? {} : { MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9' }
-  const production = {
-    MINISEAL_ORIGIN: 'https://pay.example.com',
-    MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
-    MINISEAL_WECHAT_APPS: 'wx1111111111111111:0123456789abcdef0123456789abcdef',
-    MINISEAL_WECHAT_API: 'http://127.0.0.1:9',
-  }
   const isProduction = 'NODE_ENV' in environment
   const other = await startTestService({
-    environment: { ...upstreams, ...(isProduction ? production : {}), ...environment },
+    environment: {
+      ...upstreams,
+      ...(isProduction ? { ...production, MINISEAL_WECHAT_API: 'http://127.0.0.1:9' } : {}),
+      ...environment,
+    },
   })
   for (const route of routes) {
     const url = (other.url ?? other.origin) + route

@@ -8,6 +8,7 @@ import { type Command, CommandFailed } from '../../../service/cli/command.ts'
 import { devices } from '../../../service/cli/commands/devices.ts'
 import { sessions } from '../../../service/cli/commands/sessions.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
+import { runCommand } from '../../support/command.ts'
 import { ownService, sharedService } from '../../support/hooks.ts'
 import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, random, send } from '../../support/raw-client.ts'
@@ -44,192 +45,174 @@ function expectRefused(received: ReceivedReply, code: string, status: number): v
   expect(received).toMatchObject({ kind: 'sealed', status, json: { code } })
 }
 
-describe('GET /devices', () => {
-  it("lists the user's own devices, newest first, with the current one marked", async () => {
-    const openid = newOpenid()
-    const phone = await someone(openid)
-    await someone()
-    service.advanceClock(60)
-    const tablet = await logIn(service, { openid })
-    service.advanceClock(60)
-    const before = service.now()
-    const { status, fields, json } = await tablet.send({ path: '/devices' })
-    expect([status, fields]).toEqual([200, expect.arrayContaining([['cache-control', 'no-store']])])
-    expect(json.devices.map(({ id, current }: { id: string; current: boolean }) => [id, current])).toEqual([
-      [idOf(tablet), true],
-      [idOf(phone), false],
-    ])
-    const [first] = json.devices
-    expect(Object.keys(first)).toEqual(['id', 'current', 'name', 'platform', 'created_at', 'last_seen_at'])
-    expect(first).toMatchObject({ name: null, platform: 'test' })
-    // Updated by this request, not only by the login.
-    expect(first.last_seen_at).toBeGreaterThanOrEqual(before)
-    expect(first.created_at).toBeLessThanOrEqual(before - 60)
-    expect(json.devices[1].last_seen_at).toBeLessThanOrEqual(before - 120)
-  })
-
-  it('other methods, queries and longer paths are not_found', async () => {
-    const session = await someone()
-    for (const path of ['/devices/', '/devices?all=1', `/devices/${idOf(session)}`]) {
-      expectRefused(await session.send({ path }), 'not_found', 404)
-    }
-    expectRefused(await session.send({ method: 'POST', path: '/devices', body: {} }), 'not_found', 404)
-  })
+it("GET /devices lists the user's own devices, newest first, with the current one marked", async () => {
+  const openid = newOpenid()
+  const phone = await someone(openid)
+  await someone()
+  service.advanceClock(60)
+  const tablet = await logIn(service, { openid })
+  service.advanceClock(60)
+  const before = service.now()
+  const { status, fields, json } = await tablet.send({ path: '/devices' })
+  expect([status, fields]).toEqual([200, expect.arrayContaining([['cache-control', 'no-store']])])
+  expect(json.devices.map(({ id, current }: { id: string; current: boolean }) => [id, current])).toEqual([
+    [idOf(tablet), true],
+    [idOf(phone), false],
+  ])
+  const [first] = json.devices
+  expect(Object.keys(first)).toEqual(['id', 'current', 'name', 'platform', 'created_at', 'last_seen_at'])
+  expect(first).toMatchObject({ name: null, platform: 'test' })
+  // Updated by this request, not only by the login.
+  expect(first.last_seen_at).toBeGreaterThanOrEqual(before)
+  expect(first.created_at).toBeLessThanOrEqual(before - 60)
+  expect(json.devices[1].last_seen_at).toBeLessThanOrEqual(before - 120)
 })
 
-describe('PUT /devices/{id}', () => {
-  const naming = (id: string, name: unknown) => ({ method: 'PUT', path: `/devices/${id}`, body: { name } })
+const naming = (id: string, name: unknown) => ({ method: 'PUT', path: `/devices/${id}`, body: { name } })
 
-  it('names a device, one’s own or another of the same user, and the list of sessions shows it', async () => {
-    const [first, second] = await twoDevices()
+it('PUT /devices/{id} names a device of the user, and the list of sessions shows the name', async () => {
+  const [first, second] = await twoDevices()
 
-    expect(await first.send(naming(idOf(second), '妈妈的手机 👨‍👩‍👧'))).toMatchObject({
-      kind: 'sealed',
-      status: 204,
-    })
-    expect((await first.send(naming(idOf(first), 'x'.repeat(40)))).status).toBe(204)
-    const names = (await listed(first)).map(({ name }: { name: string }) => name)
-    expect(names.sort()).toEqual(['x'.repeat(40), '妈妈的手机 👨‍👩‍👧'].sort())
-    const { device: shown } = (await second.send({ path: '/sessions/current' })).json
-    expect(shown).toMatchObject({ id: idOf(second), name: '妈妈的手机 👨‍👩‍👧' })
+  expect(await first.send(naming(idOf(second), '妈妈的手机 👨‍👩‍👧'))).toMatchObject({
+    kind: 'sealed',
+    status: 204,
   })
-
-  it.each([
-    ['empty', ''],
-    ['of spaces', '   '],
-    ['of 41 characters', 'x'.repeat(41)],
-    ['with a control character', 'a\u0007b'],
-    ['with a line end', 'a\nb'],
-    ['with U+0000', 'a\u0000b'],
-    ['with half a character', 'a\ud83d'],
-    ['that turns the text around it', 'a\u202eb'],
-    ['that is no text', 7],
-  ])('refuses a name %s: payload_invalid', async (_title, name) => {
-    const session = await someone()
-    expectRefused(await session.send(naming(idOf(session), name)), 'payload_invalid', 400)
-    expect((await listed(session))[0].name).toBeNull()
-  })
-
-  it("refuses another user's device like an unknown one: not_found", async () => {
-    const mine = await someone()
-    const theirs = await someone()
-    expectRefused(await mine.send(naming(idOf(theirs), 'mine')), 'not_found', 404)
-    expect((await listed(theirs))[0].name).toBeNull()
-  })
+  expect((await first.send(naming(idOf(first), 'x'.repeat(40)))).status).toBe(204)
+  const names = (await listed(first)).map(({ name }: { name: string }) => name)
+  expect(names.sort()).toEqual(['x'.repeat(40), '妈妈的手机 👨‍👩‍👧'].sort())
+  const { device: shown } = (await second.send({ path: '/sessions/current' })).json
+  expect(shown).toMatchObject({ id: idOf(second), name: '妈妈的手机 👨‍👩‍👧' })
 })
 
-describe('DELETE /devices/{id}', () => {
-  const revoking = (id: string) => ({ method: 'DELETE', path: `/devices/${id}` })
-
-  it('revokes a device: its next request and login are key_revoked, all its sessions are over', async () => {
-    const openid = newOpenid()
-    const [phone, stolen] = await twoDevices(openid)
-    const again = await logIn(service, { openid, device: stolen.device })
-    expect((await phone.send(revoking(idOf(again)))).status).toBe(204)
-    expectRefused(await stolen.send(), 'key_revoked', 401)
-    expect(endsOf(stolen)).toEqual(['device-revoked', 'device-revoked'])
-    expectRefused(await again.send({ method: 'POST', path: '/sessions/current/token' }), 'key_revoked', 401)
-    const prepared = await prepareLogin(service, { openid, device: again.device })
-    expectRefused(await send(service, prepared), 'key_revoked', 401)
-    expect(await listedIds(phone)).toEqual([idOf(phone)])
-    expect((await phone.send({ path: '/sessions' })).json.sessions).toHaveLength(1)
-  })
-
-  it('revokes the current device too, and answers before it takes effect', async () => {
-    const session = await someone()
-    expect(await session.send(revoking(idOf(session)))).toMatchObject({ kind: 'sealed', status: 204 })
-    expectRefused(await session.send(), 'key_revoked', 401)
-  })
-
-  it("refuses another user's device, one that was revoked, and a made-up one: not_found", async () => {
-    const [mine, second] = await twoDevices()
-    const theirs = await someone()
-    expectRefused(await mine.send(revoking(idOf(theirs))), 'not_found', 404)
-    expect((await theirs.send()).status).toBe(200)
-    expect((await mine.send(revoking(idOf(second)))).status).toBe(204)
-    expectRefused(await mine.send(revoking(idOf(second))), 'not_found', 404)
-    expectRefused(await mine.send(revoking('x'.repeat(43))), 'not_found', 404)
-    expectRefused(await mine.send(revoking('x')), 'not_found', 404)
-  })
-
-  it('answers a repeated revocation as before, with its Idempotency-Key', async () => {
-    const [first, second] = await twoDevices()
-    const parts = { ...revoking(idOf(second)), key: 'once' }
-    expect((await first.send(parts)).status).toBe(204)
-    const again = await first.send(parts)
-    expect([again.status, again.fields]).toEqual([
-      204,
-      expect.arrayContaining([['idempotency-replayed', 'true']]),
-    ])
-  })
+it.each([
+  ['empty', ''],
+  ['of spaces', '   '],
+  ['of 41 characters', 'x'.repeat(41)],
+  ['with a control character', 'a\u0007b'],
+  ['with a line end', 'a\nb'],
+  ['with U+0000', 'a\u0000b'],
+  ['with half a character', 'a\ud83d'],
+  ['that turns the text around it', 'a\u202eb'],
+  ['that is no text', 7],
+])('a device name %s is payload_invalid', async (_title, name) => {
+  const session = await someone()
+  expectRefused(await session.send(naming(idOf(session), name)), 'payload_invalid', 400)
+  expect((await listed(session))[0].name).toBeNull()
 })
 
-describe('DELETE /devices and DELETE /sessions', () => {
-  it('revokes all other devices and keeps the current one', async () => {
-    const stranger = await someone()
-    const openid = newOpenid()
-    const [first, second] = await twoDevices(openid)
-    const third = await someone(openid)
-    const received = await first.send({ method: 'DELETE', path: '/devices' })
-    expect([received.status, received.json]).toEqual([200, { revoked: 2 }])
-    for (const other of [second, third]) {
-      expectRefused(await other.send(), 'key_revoked', 401)
-      expect(endsOf(other)).toEqual(['device-revoked'])
-    }
-    expect((await first.send()).status).toBe(200)
-    expect((await stranger.send()).status).toBe(200)
-    expect((await first.send({ method: 'DELETE', path: '/devices' })).json).toEqual({ revoked: 0 })
-  })
-
-  it('ends all other sessions, those of the same device too, and keeps the devices', async () => {
-    const openid = newOpenid()
-    const [phone, tablet] = await twoDevices(openid)
-    const stranger = await someone()
-    const current = await logIn(service, { openid, device: phone.device })
-    const received = await current.send({ method: 'DELETE', path: '/sessions' })
-    expect([received.status, received.json]).toEqual([200, { ended: 2 }])
-    expectRefused(await phone.send(), 'session_ended', 401)
-    expectRefused(await tablet.send(), 'session_ended', 401)
-    expect((await current.send()).status).toBe(200)
-    expect((await stranger.send()).status).toBe(200)
-    expect(await logIn(service, { openid, device: tablet.device })).toBeDefined()
-    expect(await listedIds(current)).toHaveLength(2)
-  })
+it("naming another user's device is not_found, as for an unknown one", async () => {
+  const mine = await someone()
+  const theirs = await someone()
+  expectRefused(await mine.send(naming(idOf(theirs), 'mine')), 'not_found', 404)
+  expect((await listed(theirs))[0].name).toBeNull()
 })
 
-describe('the limit of devices', () => {
-  it('refuses a new device over the limit as device_key_refused, with the reason', async () => {
-    const openid = newOpenid()
-    const [first] = await twoDevices(openid)
-    const [third] = await twoDevices(openid)
-    const received = await send(service, await prepareLogin(service, { openid }))
-    expectRefused(received, 'device_key_refused', 400)
-    expect(received.json.detail).toContain('revoke a device first')
-    expect(await listedIds(first)).toHaveLength(4)
-    expect(await logIn(service, { openid, device: first.device })).toBeDefined()
-    await first.send({ method: 'DELETE', path: `/devices/${idOf(third)}` })
-    expect(await logIn(service, { openid })).toBeDefined()
-  })
+const revoking = (id: string) => ({ method: 'DELETE', path: `/devices/${id}` })
 
-  it('holds for simultaneous logins of new devices', async () => {
-    const openid = newOpenid()
-    const prepared = await Promise.all(
-      Array.from({ length: 10 }, () => prepareLogin(service, { openid, device: newDevice() })),
-    )
-    const received = await Promise.all(prepared.map((one) => send(service, one)))
-    expect(received.filter(({ status }) => status === 201)).toHaveLength(4)
-    expect(received.filter(({ json }) => json.code === 'device_key_refused')).toHaveLength(6)
-  })
+it('after a device is revoked its next request and login are key_revoked and its sessions have ended', async () => {
+  const openid = newOpenid()
+  const [phone, stolen] = await twoDevices(openid)
+  const again = await logIn(service, { openid, device: stolen.device })
+  expect((await phone.send(revoking(idOf(again)))).status).toBe(204)
+  expectRefused(await stolen.send(), 'key_revoked', 401)
+  expect(endsOf(stolen)).toEqual(['device-revoked', 'device-revoked'])
+  expectRefused(await again.send({ method: 'POST', path: '/sessions/current/token' }), 'key_revoked', 401)
+  const prepared = await prepareLogin(service, { openid, device: again.device })
+  expectRefused(await send(service, prepared), 'key_revoked', 401)
+  expect(await listedIds(phone)).toEqual([idOf(phone)])
+  expect((await phone.send({ path: '/sessions' })).json.sessions).toHaveLength(1)
+})
 
-  it('does not count a device that was unused for 90 days', async () => {
-    const own = await ownService({ environment: { MINISEAL_MAX_DEVICES: '1' } })
-    const openid = newOpenid()
-    const first = await logIn(own, { openid })
-    expectRefused(await send(own, await prepareLogin(own, { openid })), 'device_key_refused', 400)
-    own.advanceClock(90 * 86_400 + 5)
-    expect(await logIn(own, { openid })).toBeDefined()
-    expect(await logIn(own, { openid, device: first.device })).toBeDefined()
-  })
+it('revoking the current device is answered before it takes effect', async () => {
+  const session = await someone()
+  expect(await session.send(revoking(idOf(session)))).toMatchObject({ kind: 'sealed', status: 204 })
+  expectRefused(await session.send(), 'key_revoked', 401)
+})
+
+it("revoking another user's device, a revoked one or an unknown one is not_found", async () => {
+  const [mine, second] = await twoDevices()
+  const theirs = await someone()
+  expectRefused(await mine.send(revoking(idOf(theirs))), 'not_found', 404)
+  expect((await theirs.send()).status).toBe(200)
+  expect((await mine.send(revoking(idOf(second)))).status).toBe(204)
+  expectRefused(await mine.send(revoking(idOf(second))), 'not_found', 404)
+  expectRefused(await mine.send(revoking('x'.repeat(43))), 'not_found', 404)
+  expectRefused(await mine.send(revoking('x')), 'not_found', 404)
+})
+
+it('a repeated revocation with its Idempotency-Key is replayed', async () => {
+  const [first, second] = await twoDevices()
+  const parts = { ...revoking(idOf(second)), key: 'once' }
+  expect((await first.send(parts)).status).toBe(204)
+  const again = await first.send(parts)
+  expect([again.status, again.fields]).toEqual([
+    204,
+    expect.arrayContaining([['idempotency-replayed', 'true']]),
+  ])
+})
+
+it('DELETE /devices revokes all other devices and keeps the current one', async () => {
+  const stranger = await someone()
+  const openid = newOpenid()
+  const [first, second] = await twoDevices(openid)
+  const third = await someone(openid)
+  const received = await first.send({ method: 'DELETE', path: '/devices' })
+  expect([received.status, received.json]).toEqual([200, { revoked: 2 }])
+  for (const other of [second, third]) {
+    expectRefused(await other.send(), 'key_revoked', 401)
+    expect(endsOf(other)).toEqual(['device-revoked'])
+  }
+  expect((await first.send()).status).toBe(200)
+  expect((await stranger.send()).status).toBe(200)
+  expect((await first.send({ method: 'DELETE', path: '/devices' })).json).toEqual({ revoked: 0 })
+})
+
+it('DELETE /sessions ends all other sessions, also of the same device, and keeps the devices', async () => {
+  const openid = newOpenid()
+  const [phone, tablet] = await twoDevices(openid)
+  const stranger = await someone()
+  const current = await logIn(service, { openid, device: phone.device })
+  const received = await current.send({ method: 'DELETE', path: '/sessions' })
+  expect([received.status, received.json]).toEqual([200, { ended: 2 }])
+  expectRefused(await phone.send(), 'session_ended', 401)
+  expectRefused(await tablet.send(), 'session_ended', 401)
+  expect((await current.send()).status).toBe(200)
+  expect((await stranger.send()).status).toBe(200)
+  expect(await logIn(service, { openid, device: tablet.device })).toBeDefined()
+  expect(await listedIds(current)).toHaveLength(2)
+})
+
+it('a new device over the limit is device_key_refused with the reason', async () => {
+  const openid = newOpenid()
+  const [first] = await twoDevices(openid)
+  const [third] = await twoDevices(openid)
+  const received = await send(service, await prepareLogin(service, { openid }))
+  expectRefused(received, 'device_key_refused', 400)
+  expect(received.json.detail).toContain('revoke a device first')
+  expect(await listedIds(first)).toHaveLength(4)
+  expect(await logIn(service, { openid, device: first.device })).toBeDefined()
+  await first.send({ method: 'DELETE', path: `/devices/${idOf(third)}` })
+  expect(await logIn(service, { openid })).toBeDefined()
+})
+
+it('the limit of devices holds for simultaneous logins', async () => {
+  const openid = newOpenid()
+  const prepared = await Promise.all(
+    Array.from({ length: 10 }, () => prepareLogin(service, { openid, device: newDevice() })),
+  )
+  const received = await Promise.all(prepared.map((one) => send(service, one)))
+  expect(received.filter(({ status }) => status === 201)).toHaveLength(4)
+  expect(received.filter(({ json }) => json.code === 'device_key_refused')).toHaveLength(6)
+})
+
+it('a device that was unused for 90 days does not count towards the limit', async () => {
+  const own = await ownService({ environment: { MINISEAL_MAX_DEVICES: '1' } })
+  const openid = newOpenid()
+  const first = await logIn(own, { openid })
+  expectRefused(await send(own, await prepareLogin(own, { openid })), 'device_key_refused', 400)
+  own.advanceClock(90 * 86_400 + 5)
+  expect(await logIn(own, { openid })).toBeDefined()
+  expect(await logIn(own, { openid, device: first.device })).toBeDefined()
 })
 
 describe('the operator', () => {
@@ -245,15 +228,12 @@ describe('the operator', () => {
     args: readonly string[],
     environment = database(),
   ): Promise<string> {
-    let printed = ''
-    const out = (text: string): void => {
-      printed += text
-    }
-    expect(await command.run(args, { environment, isInteractive: false, out, err: out })).toBe(0)
-    return printed
+    const { code, out } = await runCommand(command, args, environment)
+    expect(code).toBe(0)
+    return out
   }
 
-  it('lists the devices of a user and revokes one, beside the running service', async () => {
+  it('an operator lists the devices of a user and revokes one beside the running service', async () => {
     const openid = newOpenid()
     const phone = await someone(openid)
     let device = newDevice()
@@ -273,7 +253,7 @@ describe('the operator', () => {
     expect(await run(devices, ['revoke', phone.user, idOf(stolen)])).toContain('already revoked')
   })
 
-  it('revokes all devices of a user, or ends all sessions, and nobody else’s', async () => {
+  it('an operator revokes all devices or ends all sessions of one user only', async () => {
     const stranger = await someone()
     const openid = newOpenid()
     const [first, second] = await twoDevices(openid)
@@ -286,7 +266,7 @@ describe('the operator', () => {
     expect((await stranger.send()).status).toBe(200)
   })
 
-  it('gets an error for an unknown user, device or database', async () => {
+  it('an operator gets an error for an unknown user, device or database', async () => {
     const { user } = await someone()
     const theirs = await someone()
     const failed = (message: RegExp) => expect.objectContaining({ message: expect.stringMatching(message) })
@@ -322,7 +302,7 @@ describe('the operator', () => {
     [sessions, ['list', 'u']],
     [sessions, ['revoke', 'u']],
     [sessions, ['revoke', 'u', 'x', '--all']],
-  ] as const)('does nothing when it is called wrongly (%#)', async (command, args) => {
+  ] as const)('a command with wrong arguments changes nothing: %#', async (command, args) => {
     const name = expect.stringMatching(/either|missing|unexpected|unknown option|unknown command|--all/)
     await expect(run(command, args)).rejects.toEqual(expect.objectContaining({ message: name }))
   })

@@ -2,29 +2,18 @@
 import { readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
-import { afterEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { type InnerApp, type InnerVariables, mountApp } from '../../../service/gateway/backend.ts'
 import { createService } from '../../../service/index.ts'
 import { ownService, sharedService } from '../../support/hooks.ts'
 import { logIn, newDevice, prepareLogin, type RawSession, send } from '../../support/raw-client.ts'
 import { openSocket } from '../../support/raw-socket.ts'
-import { type OwnService, startTestService, type TestServiceOptions } from '../../support/service.ts'
+import { withStore } from '../../support/read-log.ts'
+import { metricOf, type OwnService } from '../../support/service.ts'
 import { eventually, until } from '../../support/until.ts'
 
-const others: OwnService[] = []
-
 const service = sharedService()
-
-afterEach(async () => {
-  for (const other of others.splice(0)) await other.close()
-})
-
-async function startOther(options: TestServiceOptions): Promise<OwnService> {
-  const other = await startTestService(options)
-  others.push(other)
-  return other
-}
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1)
 
@@ -105,19 +94,6 @@ it.each([
   expect(heard).toMatchObject({ kind: 'sealed', status: 400, json: { code: 'payload_invalid' } })
 })
 
-it('paths below /events are not_found and never reach the backend', async () => {
-  const session = await logIn(service)
-  for (const parts of [
-    { path: '/events/1' },
-    { path: '/events/' },
-    { method: 'POST', path: '/events', body: {} },
-    { method: 'DELETE', path: '/events' },
-    { method: 'POST', path: '/events/subscription?after=1', body: { after: 1 } },
-  ]) {
-    expect(await session.send(parts)).toMatchObject({ status: 404, json: { code: 'not_found' } })
-  }
-})
-
 it('a user sees no event of another user', async () => {
   const session = await logIn(service)
   const other = await logIn(service)
@@ -132,7 +108,7 @@ it('a user sees no event of another user', async () => {
 })
 
 it('events expire after MINISEAL_EVENT_DAYS and the list reports its new start', async () => {
-  const own = await startOther({ environment: { MINISEAL_EVENT_DAYS: '2' } })
+  const own = await ownService({ environment: { MINISEAL_EVENT_DAYS: '2' } })
   const session = await logIn(own, { openid: 'ann' })
   await pushMany(session, 3, own)
   own.advanceClock(86_400)
@@ -150,13 +126,9 @@ it('events expire after MINISEAL_EVENT_DAYS and the list reports its new start',
   expect(await list(last)).toEqual({ events: [], from: 6, first: 6, last: 5 })
 })
 
-/** As the service does every 15 seconds. */
+/** What the maintenance job does every 15 seconds. */
 async function prune(own: OwnService): Promise<void> {
-  const { openStore } = await import('../../../service/store/open-store.ts')
-  const path = own.environment.MINISEAL_DATABASE?.slice('sqlite:'.length) ?? ''
-  const store = await openStore({ kind: 'sqlite', path })
-  await store.prune(own.now(), 1_000)
-  await store.close()
+  await withStore(own.environment, (store) => store.prune(own.now(), 1_000))
 }
 
 it('a client ahead of the service is told where to continue', async () => {
@@ -171,7 +143,7 @@ it('a client ahead of the service is told where to continue', async () => {
 })
 
 it('events are encrypted in the database', async () => {
-  const own = await startOther({})
+  const own = await ownService()
   const session = await logIn(own)
   await own.push(session.user, { type: 'private', data: { text: 'nobody else reads this' } })
   const path = own.environment.MINISEAL_DATABASE?.slice('sqlite:'.length) ?? ''
@@ -237,7 +209,7 @@ it('new-device is stored with the first session of a device and not with later o
 })
 
 it('new-device is not emitted for a refused device or a user without another device', async () => {
-  const own = await startOther({ environment: { MINISEAL_MAX_DEVICES: '1' } })
+  const own = await ownService({ environment: { MINISEAL_MAX_DEVICES: '1' } })
   const only = await logIn(own, { openid: 'cid' })
   const refused = await send(own, await prepareLogin(own, { openid: 'cid' }))
   expect(refused.json.code).toBe('device_key_refused')
@@ -269,12 +241,9 @@ it('device-revoked reaches the remaining devices', async () => {
 })
 
 it('metrics count sockets, stored events and delivered events', async () => {
-  const own = await startOther({})
+  const own = await ownService()
   const session = await logIn(own)
-  const sample = async (name: string) => {
-    const text = await (await fetch(`${own.origin}/metrics`)).text()
-    return Number(new RegExp(`^${name.replace(/[{}"]/g, '\\$&')} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
-  }
+  const sample = (name: string, labels = {}) => metricOf(own, name, labels)
   const socket = await openSocket(own)
   await socket.subscribe(session, 0)
   await pushMany(session, 3, own)
@@ -289,7 +258,7 @@ it('metrics count sockets, stored events and delivered events', async () => {
   await until(() => socket.ws.readyState === socket.ws.CLOSED)
   await new Promise((resolve) => setTimeout(resolve, 100))
   expect(await sample('miniseal_sockets_open')).toBe(0)
-  expect(await sample('miniseal_sockets_closed_total{code="other"}')).toBe(1)
+  expect(await sample('miniseal_sockets_closed_total', { code: 'other' })).toBe(1)
 })
 
 it('a push that fails in a handler after its effect leaves the outcome unknown', async () => {

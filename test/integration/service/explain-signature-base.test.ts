@@ -91,7 +91,7 @@ describe.each([
   ['a login', forgedLogin],
   ['a push', forgedPush],
 ] as const)('%s whose signature does not verify', (_title, make) => {
-  it('is answered with the base in development, without it in production, and alike in everything else', async () => {
+  it('the refusal contains the signature base in development only and is otherwise the same', async () => {
     const [open, closed] = [await make(development), await make(production)]
     expect([open.json.code, closed.json.code]).toEqual(['signature_invalid', 'signature_invalid'])
     expect(open.json.base_sha256).toMatch(/^[0-9a-f]{64}$/)

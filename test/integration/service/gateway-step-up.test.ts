@@ -1,44 +1,26 @@
-/** Routes that ask for a biometric confirmation by themselves, for backends that know nothing of it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { parseRoutes } from '../../../service/gateway/routes.ts'
-import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
-import { logIn, type RawSession, type RequestParts } from '../../support/raw-client.ts'
-import { startTestService, type TestService } from '../../support/service.ts'
-import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
+/** Routes of the gateway that require a biometric confirmation, for backends without step-up. */
 
-const folder = mkdtempSync(join(tmpdir(), 'miniseal-step-up-'))
+import { beforeEach, expect, it } from 'vitest'
+import { parseRoutes } from '../../../service/gateway/routes.ts'
+import { confirmation, withStepUp } from '../../support/confirmation.ts'
+import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
+import type { RequestParts } from '../../support/raw-client.ts'
+
 const openid = 'openid-gateway-step-up'
 let seen: string[] = []
-let upstream: TestUpstream
-let service: TestService
-let session: RawSession
-
-beforeAll(async () => {
-  upstream = await startUpstream((request, response) => {
-    seen.push(
-      `${request.method} ${request.url} ${/acr="(\w+)"/.exec(String(request.headers['miniseal-caller']))?.[1]}`,
-    )
-    response.end('done')
-  })
-  const path = join(folder, 'routes.json')
-  const above = { member: 'amount', value: 1000 }
-  const routes = [
+const upstream = sharedUpstream((request, response) => {
+  const [, acr] = /acr="(\w+)"/.exec(String(request.headers['miniseal-caller'])) ?? []
+  seen.push(`${request.method} ${request.url} ${acr}`)
+  response.end('done')
+})
+const above = { member: 'amount', value: 1000 }
+const service = sharedService(() => ({
+  routes: [
     { path: '/pay', upstream: upstream.origin, step_up: { above, summary: '{amount} 分给 {payee}' } },
     { path: '/limits', upstream: upstream.origin, step_up: { always: true } },
-  ]
-  writeFileSync(path, JSON.stringify(routes))
-  service = await startTestService({ environment: { MINISEAL_ROUTES_FILE: path } })
-  session = await logIn(service, { openid })
-})
-
-afterAll(async () => {
-  await service.close()
-  await upstream.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+  ],
+}))
+const session = sharedSession(service, { openid })
 
 beforeEach(() => {
   seen = []
@@ -50,25 +32,25 @@ function paying(body: unknown, path = '/pay'): RequestParts {
   return { method: 'POST', path, body, key: `pay-${keys}` }
 }
 
-/** Sends this very text as the body: what JSON.stringify would never write. */
+/** A request with exactly this text as its body. */
 function saying(text: string): RequestParts {
   const content = new TextEncoder().encode(text)
   return { ...paying({}), before: (message) => ({ ...message, content }) }
 }
 
-it('lets a request up to the value pass, and one above it only when it is confirmed', async () => {
+it('a request up to the value passes, and one above it only when it is confirmed', async () => {
   expect((await session.send(paying({ payee: 'bob', amount: 1000 }))).status).toBe(200)
   const large = paying({ payee: 'bob', amount: 1001 })
   const asked = await session.send(large)
   expect(asked).toMatchObject({ status: 401, json: { code: 'step_up_required', summary: '1001 分给 bob' } })
   expect(seen).toEqual(['POST /pay session'])
   const { challenge } = asked.json
-  const value = stepUpField(challenge, await confirm(service, openid, challenge))
+  const value = await confirmation(service, openid, challenge)
   expect((await session.send(withStepUp(large, value))).status).toBe(200)
   expect(seen).toEqual(['POST /pay session', 'POST /pay soter'])
 })
 
-it('asks always where the route says so, but not for reading', async () => {
+it('a route with `always` requires a confirmation for every request except reads', async () => {
   expect((await session.send({ path: '/limits' })).status).toBe(200)
   const parts: RequestParts = { method: 'DELETE', path: '/limits', key: 'limits' }
   expect((await session.send(parts)).json).toMatchObject({
@@ -82,10 +64,10 @@ it.each([
   ['lacks the member', '{"payee":"bob"}'],
   ['has a text for the number', '{"amount":"99999"}'],
   ['has the member twice', '{"amount":99999,"amount":1}'],
-  ['has the member twice, once in disguise', '{"amount":99999,"\\u0061mount":1}'],
+  ['has the member twice, once escaped', '{"amount":99999,"\\u0061mount":1}'],
   ['is a list', '[99999]'],
   ['is not JSON', 'amount=99999'],
-])('refuses a body that %s, rather than take it for a small one', async (_title, text) => {
+])('a body that %s is refused and not taken for a small amount', async (_title, text) => {
   expect((await session.send(saying(text))).json).toMatchObject({ code: 'payload_invalid', status: 400 })
   expect(seen).toEqual([])
 })
@@ -95,7 +77,7 @@ it.each([
   ['isolates a part of it', { payee: '\u2066bob\u2069' }],
   ['starts a new line', { payee: 'bob\n1 分' }],
   ['starts a new line as Unicode does', { payee: 'bob\u20281 分' }],
-  ['hides itself', { payee: 'b\u200bob' }],
+  ['contains an invisible character', { payee: 'b\u200bob' }],
   ['is too long for the prompt', { payee: 'b'.repeat(40) }],
   ['is empty', { payee: '' }],
   ['is blank', { payee: ' \u00a0\u3000\u2800' }],
@@ -111,7 +93,7 @@ it.each([
   },
 )
 
-it('shows a part of a long path where a route says nothing of what is confirmed', async () => {
+it('a route without a summary shows the beginning of a long path', async () => {
   const { json } = await session.send(paying({ n: 1 }, `/limits/${'x'.repeat(60)}`))
   expect(json.summary).toBe(`POST /limits/${'x'.repeat(28)}…`)
 })
@@ -123,7 +105,7 @@ it.each([
   ['cannot fit', `{amount} ${'长'.repeat(42)}`],
   ['holds a control character', '{amount}\u202e {payee}'],
   ['is empty', ''],
-])('does not start with a summary that %s', (_title, summary) => {
+])('the service does not start with a step-up summary that %s', (_title, summary) => {
   const route = { path: '/a', upstream: 'http://127.0.0.1:1' }
   const above = { member: 'amount', value: 1 }
   const always = summary === '转账给 {payee}' ? '' : summary
@@ -135,7 +117,7 @@ it.each([
   expect(() => parseRoutes(JSON.stringify([{ ...route, step_up: { above } }]))).toThrow(/step_up/)
 })
 
-it('reads the policy strictly', () => {
+it('the step-up policy of a route is parsed strictly', () => {
   const route = { path: '/a', upstream: 'http://127.0.0.1:1' }
   for (const step_up of [
     {},

@@ -258,15 +258,6 @@ it('the outcome is unknown for an answer over the frame limit, and the key keeps
   expect(effects).toHaveLength(1)
 })
 
-it('answers of the channel’s own routes are stored and repeated', async () => {
-  const own = await logIn(service)
-  const renewal = { method: 'POST', path: '/sessions/current/token', key: 'renewal' }
-  const first = await own.send(renewal)
-  const again = await own.send(renewal)
-  expect(again.json.access_token).toBe(first.json.access_token)
-  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
-})
-
 it.each(['', '""', 'token-form', '"a";b=1', '"a', `"${'x'.repeat(256)}"`])(
   'refuses the key %s and uses up the nonce all the same',
   async (value) => {

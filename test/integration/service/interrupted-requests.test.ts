@@ -1,41 +1,38 @@
 /** Interrupted requests: a repetition runs them again only when the backend declares them idempotent. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+
 import type { ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
+import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import type { ExchangeContext } from '../../../service/channel/context.ts'
 import { replayStoredResponse } from '../../../service/channel/idempotency.ts'
-import type { Backend } from '../../../service/gateway/backend.ts'
 import { openStore } from '../../../service/store/open-store.ts'
+import { ownService } from '../../support/hooks.ts'
+import type { ReceivedReply } from '../../support/raw-client.ts'
 import { logIn, outcomePath, type RawSession } from '../../support/raw-client.ts'
-import { startTestService, type TestService } from '../../support/service.ts'
+import type { TestService } from '../../support/service.ts'
 import { startUpstream } from '../../support/upstream.ts'
 
 let service: TestService
 let session: RawSession
 let runs: ((status: number) => void)[] = []
 
-afterEach(() => service.close())
-
 /** A backend whose answers the test releases; 404 means that it did nothing. */
 async function start(isIdempotent: boolean): Promise<void> {
   runs = []
-  const backend: Backend = {
+  const backend = {
     isIdempotent: () => isIdempotent,
     answer: () =>
-      new Promise((resolve, reject) => {
+      new Promise<ResponseMessage>((resolve, reject) => {
         runs.push((status) => {
           if (status === 404) reject(new ProtocolError('not_found', 'nothing was done'))
           else if (status === 500) reject(new Error('it broke in the middle'))
           else resolve({ status, fields: [], content: encodeUtf8('done') })
         })
       }),
-    close: async () => {},
   }
-  service = await startTestService({ backend })
+  service = await ownService({ backend })
   session = await logIn(service)
 }
 
@@ -43,6 +40,15 @@ const order = { method: 'POST', path: '/things', body: { size: 1 }, key: 'one' }
 
 async function running(count: number): Promise<void> {
   await expect.poll(() => runs.length).toBe(count)
+}
+
+/** Starts a service whose backend never answers the first `order`. @returns its response */
+async function interrupted(isIdempotent = true): Promise<{ lost: Promise<ReceivedReply> }> {
+  await start(isIdempotent)
+  const lost = session.send(order)
+  await running(1)
+  service.advanceClock(61)
+  return { lost }
 }
 
 it('one repetition of an interrupted request runs it again and answers all of them', async () => {
@@ -66,10 +72,7 @@ it('one repetition of an interrupted request runs it again and answers all of th
 })
 
 it('an interrupted request that resumes does not release its key while another request works on it', async () => {
-  await start(true)
-  const lost = session.send(order)
-  await running(1)
-  service.advanceClock(61)
+  const { lost } = await interrupted()
   const second = session.send(order)
   await running(2)
   runs[0]?.(404)
@@ -85,10 +88,7 @@ it('an interrupted request that resumes does not release its key while another r
 })
 
 it('a key is interrupted again when the request that took it over had no effect, because the first may have had one', async () => {
-  await start(true)
-  const lost = session.send(order)
-  await running(1)
-  service.advanceClock(61)
+  const { lost } = await interrupted()
   const second = session.send(order)
   await running(2)
   runs[1]?.(404)
@@ -107,10 +107,7 @@ it('a key is interrupted again when the request that took it over had no effect,
 })
 
 it('another request with the key of an interrupted request is refused', async () => {
-  await start(true)
-  const lost = session.send(order)
-  await running(1)
-  service.advanceClock(61)
+  const { lost } = await interrupted()
   expect((await session.send({ ...order, body: { size: 2 } })).json.code).toBe('idempotency_mismatch')
   expect(runs).toHaveLength(1)
   runs[0]?.(201)
@@ -177,10 +174,7 @@ it('one of several simultaneous repetitions takes over, also when all read befor
 })
 
 it('an interrupted request is executed again only if the backend is declared idempotent', async () => {
-  await start(false)
-  const lost = session.send(order)
-  await running(1)
-  service.advanceClock(61)
+  const { lost } = await interrupted(false)
   expect((await session.send(order)).json).toMatchObject({
     code: 'idempotency_in_progress',
     outcome: 'unknown',
@@ -191,7 +185,6 @@ it('an interrupted request is executed again only if the backend is declared ide
 })
 
 it('an interrupted request behind the gateway is run again only when its route declares it idempotent', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'miniseal-lost-'))
   const held: ServerResponse[] = []
   const upstream = await startUpstream((_, response) => {
     held.push(response)
@@ -202,40 +195,32 @@ it('an interrupted request behind the gateway is run again only when its route d
     timeout_ms: 30_000,
     ...more,
   })
-  const file = join(folder, 'routes.json')
-  writeFileSync(
-    file,
-    JSON.stringify([
-      route('/orders', { idempotent: true }),
-      route('/orders/plain'),
-      route('/orders/never', { idempotent: false }),
-    ]),
-  )
-  try {
-    service = await startTestService({ environment: { MINISEAL_ROUTES_FILE: file } })
-    session = await logIn(service)
-    const paths = ['/orders/plain', '/orders/never', '/orders?fast', '/orders/1']
-    const orders = paths.map((path) => ({ method: 'POST', path, body: { size: 1 }, key: path }))
-    const lost = orders.map((parts) => session.send(parts))
-    await expect.poll(() => held.length).toBe(4)
-    service.advanceClock(61)
-    const again = orders.map((parts) => session.send(parts))
-    for (const refused of await Promise.all(again.slice(0, 2))) {
-      expect(refused.json).toMatchObject({ code: 'idempotency_in_progress', outcome: 'unknown' })
-    }
-    await expect.poll(() => held.length).toBe(6)
-    const sent = upstream.arrived.slice(4).map(({ url, headers }) => [url, headers['idempotency-key']])
-    expect(sent.sort()).toEqual([
-      ['/orders/1', '"/orders/1"'],
-      ['/orders?fast', '"/orders?fast"'],
-    ])
-    for (const response of held.slice(4)) response.writeHead(201).end('second')
-    for (const answer of await Promise.all(again.slice(2))) expect(answer.status).toBe(201)
-    for (const response of held.slice(0, 4)) response.writeHead(200).end('first')
-    const late = (await Promise.all(lost)).map(({ status, json }) => json?.outcome ?? status)
-    expect(late).toEqual([200, 200, 'unknown', 'unknown'])
-  } finally {
-    upstream.close()
-    rmSync(folder, { recursive: true, force: true })
+  const routes = [
+    route('/orders', { idempotent: true }),
+    route('/orders/plain'),
+    route('/orders/never', { idempotent: false }),
+  ]
+  service = await ownService({ routes })
+  session = await logIn(service)
+  const paths = ['/orders/plain', '/orders/never', '/orders?fast', '/orders/1']
+  const orders = paths.map((path) => ({ method: 'POST', path, body: { size: 1 }, key: path }))
+  const lost = orders.map((parts) => session.send(parts))
+  await expect.poll(() => held.length).toBe(4)
+  service.advanceClock(61)
+  const again = orders.map((parts) => session.send(parts))
+  for (const refused of await Promise.all(again.slice(0, 2))) {
+    expect(refused.json).toMatchObject({ code: 'idempotency_in_progress', outcome: 'unknown' })
   }
+  await expect.poll(() => held.length).toBe(6)
+  const sent = upstream.arrived.slice(4).map(({ url, headers }) => [url, headers['idempotency-key']])
+  expect(sent.sort()).toEqual([
+    ['/orders/1', '"/orders/1"'],
+    ['/orders?fast', '"/orders?fast"'],
+  ])
+  for (const response of held.slice(4)) response.writeHead(201).end('second')
+  for (const answer of await Promise.all(again.slice(2))) expect(answer.status).toBe(201)
+  for (const response of held.slice(0, 4)) response.writeHead(200).end('first')
+  const late = (await Promise.all(lost)).map(({ status, json }) => json?.outcome ?? status)
+  expect(late).toEqual([200, 200, 'unknown', 'unknown'])
+  upstream.close()
 })

@@ -1,8 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { agreementKeyHint } from '../../../crypto/frames/handshake.ts'
 import { decodeBase64 } from '../../../crypto/text.ts'
-import { configurationLifetime, openKeyring, readServiceKey } from '../../../service/keys/keyring.ts'
+import {
+  configurationLifetime,
+  type Keyring,
+  openKeyring,
+  readServiceKey,
+} from '../../../service/keys/keyring.ts'
 import { jsonWebKeySet, noteVerifierKey, published } from '../../../service/keys/publication.ts'
 import { revokeKey, rotateKey, rotateWhenDue } from '../../../service/keys/rotation.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
@@ -12,21 +17,28 @@ import { openStore } from '../../../service/store/open-store.ts'
 import type { Store } from '../../../service/store/store.ts'
 
 const now = 1_764_000_000
+const subject = { user: 'u', appid: 'wx1', sid: 's', device: 'd' }
 const wrapper = createSecretWrapper([new Uint8Array(randomBytes(32))])
-const memory = (): Promise<Store> => openStore({ kind: 'sqlite', path: ':memory:' })
+let store: Store
+let ring: Keyring
+
+beforeEach(async () => {
+  store = await openStore({ kind: 'sqlite', path: ':memory:' })
+  ring = await openKeyring(store, wrapper, now)
+})
+
+afterEach(() => store.close())
 
 it('one set of keys is created, however many processes start on an empty database', async () => {
-  const store = await memory()
-  const rings = await Promise.all(Array.from({ length: 8 }, () => openKeyring(store, wrapper, now)))
-  const kinds = (await store.listServiceKeys()).map(({ kind }) => kind)
+  const empty = await openStore({ kind: 'sqlite', path: ':memory:' })
+  const rings = await Promise.all(Array.from({ length: 8 }, () => openKeyring(empty, wrapper, now)))
+  const kinds = (await empty.listServiceKeys()).map(({ kind }) => kind)
   expect(kinds.sort()).toEqual(['agreement', 'log', 'lookup', 'root', 'signing', 'token'])
-  expect(new Set(rings.map((ring) => ring.current('root', now).kid)).size).toBe(1)
-  await store.close()
+  expect(new Set(rings.map((each) => each.current('root', now).kid)).size).toBe(1)
+  await empty.close()
 })
 
 it('a new agreement key is used at once, and the old one is accepted until every configuration with it has expired', async () => {
-  const store = await memory()
-  const ring = await openKeyring(store, wrapper, now)
   const old = ring.current('agreement', now)
   const hint = agreementKeyHint(sodiumPrimitives, old.publicKey)
   const { kid } = await rotateKey(store, wrapper, 'agreement', now + 100)
@@ -35,34 +47,25 @@ it('a new agreement key is used at once, and the old one is accepted until every
   expect((await ring.findAgreement(hint, now + configurationLifetime + 99))?.kid).toBe(old.kid)
   expect(await ring.findAgreement(hint, now + configurationLifetime + 100)).toBeUndefined()
   expect(published(ring, 'agreement', now + configurationLifetime + 100).map((key) => key.kid)).toEqual([kid])
-  await store.close()
 })
 
 it('a key that an attacker wrote into the database is not published', async () => {
-  const store = await memory()
-  const ring = await openKeyring(store, wrapper, now)
   const [record] = (await store.listServiceKeys()).filter(({ kind }) => kind === 'token')
   if (record === undefined) throw new Error('no token key')
   const forged = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32)).publicKey
   expect(readServiceKey(record, wrapper).kid).toBe(ring.current('token', now).kid)
   expect(() => readServiceKey({ ...record, publicKey: forged }, wrapper)).toThrow(/does not match its secret/)
   expect(() => readServiceKey({ ...record, kid: 'other' }, wrapper)).toThrow()
-  await store.close()
 })
 
 it('an agreement key that another process created is found', async () => {
-  const store = await memory()
-  const ring = await openKeyring(store, wrapper, now)
   await rotateKey(store, wrapper, 'agreement', now)
   const made = (await store.listServiceKeys()).filter(({ kind }) => kind === 'agreement').at(-1)
   const hint = agreementKeyHint(sodiumPrimitives, made?.publicKey ?? new Uint8Array(32))
   expect((await ring.findAgreement(hint, now + 1))?.kid).toBe(made?.kid)
-  await store.close()
 })
 
 it('a new signing key is published a configuration’s lifetime before its first use', async () => {
-  const store = await memory()
-  const ring = await openKeyring(store, wrapper, now)
   const old = ring.current('signing', now)
   const { kid, notBefore } = await rotateKey(store, wrapper, 'signing', now)
   await ring.reload()
@@ -70,11 +73,9 @@ it('a new signing key is published a configuration’s lifetime before its first
   expect(published(ring, 'signing', now).map((key) => key.kid)).toEqual([old.kid, kid])
   expect(ring.current('signing', notBefore - 1).kid).toBe(old.kid)
   expect(ring.current('signing', notBefore).kid).toBe(kid)
-  await store.close()
 })
 
 it('the agreement key is rotated when it is a day old, once among several processes', async () => {
-  const store = await memory()
   const rings = await Promise.all(Array.from({ length: 4 }, () => openKeyring(store, wrapper, now)))
   const rotate = (at: number): Promise<boolean[]> =>
     Promise.all(rings.map((ring) => rotateWhenDue(store, wrapper, ring, at)))
@@ -82,33 +83,25 @@ it('the agreement key is rotated when it is a day old, once among several proces
   expect(await rotate(now + 86_400)).toEqual([true, true, true, true])
   expect((await store.listServiceKeys()).filter(({ kind }) => kind === 'agreement')).toHaveLength(2)
   expect(new Set(rings.map((ring) => ring.current('agreement', now + 86_400).kid)).size).toBe(1)
-  await store.close()
 })
 
 it('tokens of the old token key are accepted until the last of them has expired', async () => {
-  const store = await memory()
-  const ring = await openKeyring(store, wrapper, now)
   const issuer = createTokenIssuer(ring, 'https://pay.example.com')
-  const subject = { user: 'u', appid: 'wx1', sid: 's', device: 'd' }
   const token = await issuer.issue(subject, now)
   const elsewhere = await openKeyring(store, wrapper, now)
   await rotateKey(store, wrapper, 'token', now + 1)
   await ring.reload()
-  // A process that has not heard of the rotation takes a token of the new key all the same.
+  // A process that has not reloaded its keys accepts a token of the new key.
   const newer = await issuer.issue(subject, now + 1)
   const late = createTokenIssuer(elsewhere, 'https://pay.example.com')
   expect(await late.verify(newer, now + 2, 'unexpired')).toEqual(subject)
   expect(await issuer.verify(token, now + 599, 'unexpired')).toEqual(subject)
   await expect(issuer.verify(token, now + 600, 'unexpired')).rejects.toMatchObject({ code: 'token_expired' })
   expect(jsonWebKeySet(ring, 'token', now + 2).keys).toHaveLength(2)
-  await store.close()
 })
 
 it('a token that was verified before is refused after its key was revoked', async () => {
-  const store = await memory()
-  const ring = await openKeyring(store, wrapper, now)
   const issuer = createTokenIssuer(ring, 'https://pay.example.com')
-  const subject = { user: 'u', appid: 'wx1', sid: 's', device: 'd' }
   const token = await issuer.issue(subject, now)
   expect(await issuer.verify(token, now + 1, 'unexpired')).toEqual(subject)
   const { kid } = ring.current('token', now)
@@ -119,23 +112,16 @@ it('a token that was verified before is refused after its key was revoked', asyn
   await ring.reload()
   for (const age of ['unexpired', 'any'] as const)
     await expect(issuer.verify(token, now + 3, age)).rejects.toMatchObject({ code: 'token_invalid' })
-  await store.close()
 })
 
 it('tokens of another issuer, another algorithm or another type are refused', async () => {
-  const store = await memory()
-  const ring = await openKeyring(store, wrapper, now)
-  const token = await createTokenIssuer(ring, 'https://other.example.com').issue(
-    { user: 'u', appid: 'a', sid: 's', device: 'd' },
-    now,
-  )
+  const token = await createTokenIssuer(ring, 'https://other.example.com').issue(subject, now)
   const issuer = createTokenIssuer(ring, 'https://pay.example.com')
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const none = `${part({ alg: 'none', typ: 'at+jwt' })}.${part({ sub: 'u' })}.`
   for (const wrong of [token, none, '', 'a.b.c']) {
     await expect(issuer.verify(wrong, now, 'any')).rejects.toMatchObject({ code: 'token_invalid' })
   }
-  await store.close()
 })
 
 it('a wrapped secret can be unwrapped only in its own row and column, and never looks the same twice', () => {

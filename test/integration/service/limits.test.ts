@@ -8,7 +8,7 @@ import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { advanceDate } from '../../support/clock.ts'
 import { headOf, type Idler, idle } from '../../support/floods.ts'
 import type { Prepared, ReceivedReply } from '../../support/raw-client.ts'
-import { hear, logIn, newDevice, post, prepareLogin, send } from '../../support/raw-client.ts'
+import { hear, logIn, newDevice, post, prepareLogin, send, transferOf } from '../../support/raw-client.ts'
 import { startTestService, type TestService, type TestServiceOptions } from '../../support/service.ts'
 
 const services: TestService[] = []
@@ -49,11 +49,7 @@ function obey(heard: ReceivedReply): void {
   advanceDate(retryAfter(heard) * 1_000)
 }
 
-const transfer = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 100, currency: 'CNY' },
-}
+const transfer = transferOf(100)
 
 const largeRequest = { ...transfer, body: { text: 'x'.repeat(1_000_000) } }
 

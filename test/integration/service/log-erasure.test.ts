@@ -10,8 +10,16 @@ import type { Store } from '../../../service/store/store.ts'
 import { createBlindIndex } from '../../../service/tlog/blind-index.ts'
 import { hashLeaf } from '../../../service/tlog/tree.ts'
 import { describeWithBothDatabases } from '../../support/both-databases.ts'
+import { runCommand } from '../../support/command.ts'
 import { sharedDatabase, sharedService } from '../../support/hooks.ts'
-import { logIn, newDevice, prepareLogin, type RawSession, send } from '../../support/raw-client.ts'
+import {
+  logIn,
+  newDevice,
+  prepareLogin,
+  type RawSession,
+  send,
+  transferOf,
+} from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
 
 describeWithBothDatabases('erasing a person', (create) => {
@@ -31,11 +39,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     other = await logIn(service, { openid: 'openid-of-somebody-else' })
     for (const by of [session, other]) {
       await by.send({ path: '/wallet' })
-      await by.send({
-        method: 'POST',
-        path: '/wallet/transfers',
-        body: { payee: 'bob', amount: 3, currency: 'CNY' },
-      })
+      await by.send(transferOf(3))
       await by.send({
         method: 'PUT',
         path: `/devices/${by.device.signer.keyid}`,
@@ -61,16 +65,7 @@ describeWithBothDatabases('erasing a person', (create) => {
   }
 
   async function miniseal(...args: readonly string[]) {
-    let out = ''
-    const terminal = {
-      environment: service.environment,
-      out: (text: string) => {
-        out += text
-      },
-      err: () => {},
-      isInteractive: false,
-    }
-    const code = await erase.run(args, terminal)
+    const { code, out } = await runCommand(erase, args, service.environment)
     return { code, out }
   }
 

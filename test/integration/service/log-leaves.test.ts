@@ -6,7 +6,7 @@ import { describeWithBothDatabases } from '../../support/both-databases.ts'
 import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
 import { sharedDatabase, sharedService, sharedSession } from '../../support/hooks.ts'
 import type { ReceivedReply } from '../../support/raw-client.ts'
-import { logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
+import { logIn, newDevice, post, prepareLogin, random, send, transferOf } from '../../support/raw-client.ts'
 import { ofKind, type ReadLeaf, readLog, withStore } from '../../support/read-log.ts'
 
 describeWithBothDatabases('the log of a service', (create) => {
@@ -196,12 +196,7 @@ describeWithBothDatabases('the log of a service', (create) => {
   })
 
   it('tells that a person confirmed by finger, and the counter of the trusted environment', async () => {
-    const transfer = {
-      method: 'POST',
-      path: '/wallet/transfers',
-      body: { payee: 'bob', amount: 200_000, currency: 'CNY' },
-      key: 'key-of-a-large-transfer',
-    }
+    const transfer = transferOf(200_000, { key: 'key-of-a-large-transfer' })
     const asked = await session.send(transfer)
     const { row, leaf, groups } = await leafOf(asked)
     expect(row.code).toBe('step_up_required')

@@ -1,9 +1,10 @@
-/** What an operator does from a terminal, and what the service does by itself, is in the log. */
+/** The log records what operators do from a terminal, and refusals in bulk. */
 import { expect, it } from 'vitest'
 import type { Command } from '../../../service/cli/command.ts'
 import { devices } from '../../../service/cli/commands/devices.ts'
 import { keys } from '../../../service/cli/commands/keys.ts'
 import { sessions } from '../../../service/cli/commands/sessions.ts'
+import { runCommand } from '../../support/command.ts'
 import { sharedService } from '../../support/hooks.ts'
 import { logIn, post, random } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
@@ -15,13 +16,12 @@ async function run(
   args: readonly string[],
   environment = service.environment,
 ): Promise<number> {
-  const terminal = { environment, out: () => {}, err: () => {}, isInteractive: false }
-  return await command.run(args, terminal)
+  return (await runCommand(command, args, environment)).code
 }
 
 const ends = async () => ofKind(await readLog(service.environment), 'session-ended')
 
-it('sessions that are ended from a terminal: about whom, and by whom', async () => {
+it('the log records sessions that an operator ended, with the user and the operator', async () => {
   const session = await logIn(service)
   expect(await run(sessions, ['revoke', session.user, '--all'])).toBe(0)
   const [end] = await ends()
@@ -30,7 +30,7 @@ it('sessions that are ended from a terminal: about whom, and by whom', async () 
   expect((await session.send({ path: '/wallet' })).json.code).toBe('session_ended')
 })
 
-it('devices that are revoked from a terminal; one that was revoked before is no event', async () => {
+it('the log records devices that an operator revoked, each once', async () => {
   const session = await logIn(service)
   const { keyid } = session.device.signer
   const before = (await ends()).length
@@ -45,7 +45,7 @@ it('devices that are revoked from a terminal; one that was revoked before is no 
   expect(told[0]?.groups).toEqual({ sub: { device: keyid, user: session.user } })
 })
 
-it('the same without a master key: what was done, and not to whom', async () => {
+it('without a master key the log records that sessions were ended but not whose', async () => {
   const session = await logIn(service)
   const before = (await ends()).length
   const { MINISEAL_DATABASE = '' } = service.environment
@@ -60,7 +60,7 @@ it('the same without a master key: what was done, and not to whom', async () => 
   expect((await session.send({ path: '/wallet' })).json.code).toBe('session_ended')
 })
 
-it('keys that are made, started and ended', async () => {
+it('the log records when a key was made and when the old one ends', async () => {
   expect(await run(keys, ['rotate', 'token'])).toBe(0)
   const changes = ofKind(await readLog(service.environment), 'key-rotated')
     .map(({ leaf }) => leaf.facts)

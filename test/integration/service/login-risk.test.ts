@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { shortenDeadlines } from '../../support/clock.ts'
-import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import { confirmation, withStepUp } from '../../support/confirmation.ts'
 import { ownService } from '../../support/hooks.ts'
 import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
-import { logIn, newDevice, post, prepareLogin, send } from '../../support/raw-client.ts'
+import { logIn, newDevice, post, prepareLogin, send, transferOf } from '../../support/raw-client.ts'
 import { sandboxCalls, startTestService, type TestService } from '../../support/service.ts'
 import { startUpstream } from '../../support/upstream.ts'
 
@@ -37,18 +37,11 @@ function lastLogin(): Record<string, unknown> {
   return logins.at(-1)
 }
 
-const transfer = (key: string): RequestParts => ({
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 100, currency: 'CNY' },
-  key,
-})
+const transfer = (key: string): RequestParts => transferOf(100, { key })
 
 async function confirmed(session: RawSession, openid: string, parts: RequestParts): Promise<ReceivedReply> {
   const { challenge } = (await session.send(parts)).json
-  return await session.send(
-    withStepUp(parts, stepUpField(challenge, await confirm(service, openid, challenge))),
-  )
+  return await session.send(withStepUp(parts, await confirmation(service, openid, challenge)))
 }
 
 describe('a risk policy', () => {

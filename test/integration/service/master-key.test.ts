@@ -7,10 +7,10 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { countOld, rewrapAll } from '../../../service/keys/rewrapping.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
-import { openStore } from '../../../service/store/open-store.ts'
 import type { Store } from '../../../service/store/store.ts'
 import { runKeys } from '../../support/command.ts'
 import { logIn, RawSession } from '../../support/raw-client.ts'
+import { withStore as withStoreOf } from '../../support/read-log.ts'
 import { startTestService, type TestService } from '../../support/service.ts'
 
 const [older, newer] = [randomBytes(32), randomBytes(32)]
@@ -56,14 +56,8 @@ async function filled(): Promise<Awaited<ReturnType<typeof logIn>>> {
   })
 }
 
-async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
-  const store = await openStore({ kind: 'sqlite', path })
-  try {
-    return await work(store)
-  } finally {
-    await store.close()
-  }
-}
+const withStore = <T>(work: (store: Store) => Promise<T>): Promise<T> =>
+  withStoreOf(environment(olderText), work)
 
 /** 6 service keys; openid, WeChat's session key, two session keys and the key of what is logged for 6 people; one answer. */
 const values = 6 + 5 * 6 + 1

@@ -1,54 +1,31 @@
 /** Methods and contents that some HTTP stacks mishandle are refused in the same way for every backend. */
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+
 import { Hono } from 'hono'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { contentDigest } from '../../../crypto/http-signatures/content-digest.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import { type InnerApp, type InnerVariables, mountApp } from '../../../service/gateway/backend.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
-import { logIn, prepareLogin, type RawSession, type RequestParts, send } from '../../support/raw-client.ts'
-import { startTestService, type TestService } from '../../support/service.ts'
+import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
+import { prepareLogin, type RequestParts, send } from '../../support/raw-client.ts'
 
-/** What has come to a backend. */
+/** Methods of the requests that reached a backend. */
 let reached: string[] = []
-let server: Server
-let mounted: TestService
-let gateway: TestService
-let sessions: Readonly<Record<'mounted' | 'gateway', RawSession>>
 
-beforeAll(async () => {
-  const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
-  app.all('/things', (c) => {
-    reached.push(c.req.method)
-    return c.text('{}')
-  })
-  server = createServer((request, response) => {
-    reached.push(request.method ?? '')
-    response.end('{}')
-  })
-  server.on('connect', (_request, socket) => {
-    reached.push('CONNECT')
-    socket.destroy()
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  const environment = { MINISEAL_UPSTREAMS: `/things=http://127.0.0.1:${address.port}` }
-  mounted = await startTestService({ backend: mountApp(app) })
-  gateway = await startTestService({ environment })
-  sessions = { mounted: await logIn(mounted), gateway: await logIn(gateway) }
+const upstream = sharedUpstream((request, response) => {
+  reached.push(request.method ?? '')
+  response.end('{}')
 })
-
-afterAll(async () => {
-  await mounted.close()
-  await gateway.close()
-  server.closeAllConnections()
-  server.close()
+const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
+app.all('/things', (c) => {
+  reached.push(c.req.method)
+  return c.text('{}')
 })
+const mounted = sharedService({ backend: mountApp(app) })
+const gateway = sharedService(() => ({ environment: { MINISEAL_UPSTREAMS: `/things=${upstream.origin}` } }))
+const sessions = { mounted: sharedSession(mounted), gateway: sharedSession(gateway) }
 
-/** Rightly signed, so that nothing but the content is wrong. */
+/** Correctly signed content, so that only its presence is wrong. */
 const withContent: RequestParts = {
   before: (message) => {
     const content = encodeUtf8('{"a":1}')
@@ -84,7 +61,7 @@ describe.each(['mounted', 'gateway'] as const)('to a backend that is %s', (kind)
   }
 
   it.each(['GET', 'HEAD', 'OPTIONS', 'DELETE', 'PUT', 'POST', 'PATCH', 'QUERY'])(
-    '%s comes through without content',
+    '%s is forwarded without content',
     async (method) => {
       reached = []
       expect((await sessions[kind].send({ method, path: '/things' })).status).toBe(200)
@@ -93,7 +70,7 @@ describe.each(['mounted', 'gateway'] as const)('to a backend that is %s', (kind)
   )
 
   it.each(['OPTIONS', 'DELETE', 'PUT', 'POST', 'PATCH', 'QUERY'])(
-    '%s comes through with content',
+    '%s is forwarded with content',
     async (method) => {
       reached = []
       const received = await sessions[kind].send({ method, path: '/things', ...withContent })

@@ -1,5 +1,4 @@
 /** Prometheus metrics, and access to them. */
-import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
@@ -7,6 +6,7 @@ import { ConfigError } from '../../../service/config/environment.ts'
 import { createMetrics } from '../../../service/observability/metrics.ts'
 import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
 import { logIn, post, prepareLogin, send } from '../../support/raw-client.ts'
+import { production, sampleOf } from '../../support/service.ts'
 
 const token = 'metrics-token-0123456789'
 
@@ -17,16 +17,6 @@ async function scrape(from = service): Promise<string> {
   const response = await fetch(`${from.origin}/metrics`)
   expect(response.status).toBe(200)
   return await response.text()
-}
-
-/** The value of one sample, 0 where there is none. */
-function sampleOf(text: string, name: string, labels: Record<string, string> = {}): number {
-  const line = text.split('\n').find((candidate) => {
-    const [, found, inside = ''] = /^(\w+)(?:\{(.*)\})? /.exec(candidate) ?? []
-    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
-    return found === name && wanted.every((label) => inside.split(',').includes(label))
-  })
-  return line === undefined ? 0 : Number(line.split(' ').at(-1))
 }
 
 it('exchanges are counted by kind, status, code and step', async () => {
@@ -198,13 +188,6 @@ it('with a token configured, metrics require it and others get 401', async () =>
 })
 
 it('without a token, metrics are off in production and open in development', async () => {
-  const production = {
-    NODE_ENV: 'production',
-    MINISEAL_ORIGIN: 'https://pay.example.com',
-    MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
-    MINISEAL_WECHAT_APPS: 'wx1234:secret-of-the-app',
-    MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9001',
-  }
   const data = service.environment.MINISEAL_DATA
   expect(readConfig(production).metrics).toEqual({ kind: 'off' })
   expect(readConfig({ ...production, MINISEAL_METRICS_TOKEN: token }).metrics).toEqual({

@@ -8,7 +8,15 @@ import { openApiDocument } from '../../../service/reference/openapi.ts'
 import { sharedService, sharedSession } from '../../support/hooks.ts'
 import { judgeOf, pointer } from '../../support/judged-answers.ts'
 import type { LoginParts, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
-import { logIn, newDevice, outcomePath, post, prepareLogin, send } from '../../support/raw-client.ts'
+import {
+  logIn,
+  newDevice,
+  outcomePath,
+  post,
+  prepareLogin,
+  send,
+  transferOf,
+} from '../../support/raw-client.ts'
 import { RawSocket } from '../../support/raw-socket.ts'
 
 const committed = readFileSync(new URL('../../../docs/reference/openapi.json', import.meta.url), 'utf8')
@@ -179,7 +187,7 @@ describe('a running service', () => {
       { method: 'PUT', path: '/devices/x', body: {} },
       { method: 'POST', path: '/sessions/current/token', key: undefined },
       { signer: { ...stranger.signer, keyid: session.device.signer.keyid } },
-      { method: 'POST', path: '/wallet/transfers', body: { payee: 'bob', amount: 100_001, currency: 'CNY' } },
+      transferOf(100_001),
     ]
     const codes: string[] = []
     for (const parts of wrong) {

@@ -1,46 +1,29 @@
-/** What operators see when something is wrong: which route and why, which result code, what is taken, and no false alarm. */
-import { createServer, type Server } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+/** What operators see of faults: the route and cause, the result code, and capacity in use. */
+
+import { connect } from 'node:net'
+import { expect, it, vi } from 'vitest'
 import { faultCodeOf, StoreUnavailable } from '../../../service/store/store.ts'
-import { logIn, type RawSession } from '../../support/raw-client.ts'
-import { type OwnService, startTestService } from '../../support/service.ts'
+import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
 import { freePort } from '../../support/service-process.ts'
 
 const token = 'metrics-of-the-operator'
 
-let backend: Server
-let service: OwnService
-let session: RawSession
-
-beforeAll(async () => {
-  backend = createServer((request, response) => {
-    if (request.url === '/hang/on') return
-    if (request.url === '/large/one') response.end('x'.repeat(1_100_000))
-    else if (request.url === '/bad/one') request.socket.end('this is not HTTP\r\n\r\n')
-    else if (request.url === '/cut/one') request.socket.destroy()
-    else response.end('ok')
-  })
-  await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`
-  const routes = ['hang', 'large', 'bad', 'cut'].map((name) => `/${name}=${url}`)
-  service = await startTestService({
-    environment: {
-      MINISEAL_UPSTREAMS: [...routes, `/away=http://127.0.0.1:${await freePort()}`].join(','),
-      MINISEAL_METRICS_TOKEN: token,
-    },
-  })
-  session = await logIn(service)
+const backend = sharedUpstream((request, response) => {
+  if (request.url === '/hang/on') return
+  if (request.url === '/large/one') response.end('x'.repeat(1_100_000))
+  else if (request.url === '/bad/one') request.socket.end('this is not HTTP\r\n\r\n')
+  else if (request.url === '/cut/one') request.socket.destroy()
+  else response.end('ok')
 })
-
-afterAll(async () => {
-  backend.closeAllConnections()
-  backend.close()
-  await service.close()
+const service = sharedService(async () => {
+  const routes = ['hang', 'large', 'bad', 'cut'].map((name) => `/${name}=${backend.origin}`)
+  const upstreams = [...routes, `/away=http://127.0.0.1:${await freePort()}`].join(',')
+  return { environment: { MINISEAL_UPSTREAMS: upstreams, MINISEAL_METRICS_TOKEN: token } }
 })
+const session = sharedSession(service)
 
-async function metrics(url = service.url): Promise<string> {
-  const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
+async function metrics(): Promise<string> {
+  const answer = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
   const lines = (await answer.text()).split('\n')
   return lines
     .filter((line) =>
@@ -67,7 +50,7 @@ it.each([
   },
 )
 
-it('shows the circuit of each route, and what its breaker has refused', async () => {
+it('metrics show the circuit of each route and the requests that its breaker refused', async () => {
   expect(await metrics()).toContain('miniseal_upstream_circuit_state{route="/away"} 0')
   for (let i = 0; i < 5; i++) await session.send({ path: '/away/one' })
   expect(await metrics()).toContain('miniseal_upstream_circuit_state{route="/away"} 2')
@@ -76,7 +59,7 @@ it('shows the circuit of each route, and what its breaker has refused', async ()
   expect(await metrics()).toContain('miniseal_upstream_faults_total{route="/away",cause="circuit_open"}')
 })
 
-it('shows what is at work: requests of a route, frames, and memory for bodies', async () => {
+it('metrics show running requests of a route, frames in flight and memory for bodies', async () => {
   const hung = session.send({ path: '/hang/on' }).catch(() => undefined)
   await vi.waitFor(async () => {
     const text = await metrics()
@@ -84,12 +67,12 @@ it('shows what is at work: requests of a route, frames, and memory for bodies', 
     expect(text).toContain('miniseal_requests_in_flight 1')
     expect(text).toMatch(/miniseal_body_memory_bytes [1-9]/)
   })
-  backend.closeAllConnections()
+  backend.close()
   await hung
   await vi.waitFor(async () => expect(await metrics()).toContain('miniseal_body_memory_bytes 0'))
 })
 
-it('counts a client that goes before its frame is here as that, and not as overloaded', async () => {
+it('a client that disconnects before its frame is complete counts as client_closed and not as overloaded', async () => {
   const before = service.logText().split('"code":"overloaded"').length
   const port = Number(new URL(service.url ?? '').port)
   const head =
@@ -106,7 +89,7 @@ it('counts a client that goes before its frame is here as that, and not as overl
   expect(service.logText().split('"code":"overloaded"')).toHaveLength(before)
 })
 
-it('finds the result code of a database or a system under the errors that wrap it', () => {
+it('the result code of a database or of the system is found in the errors that wrap it', () => {
   const full = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
   expect(faultCodeOf(new StoreUnavailable(full))).toBe('SQLITE_FULL')
   expect(faultCodeOf(new Error('x', { cause: Object.assign(new Error('y'), { code: 'ENOSPC' }) }))).toBe(

@@ -1,10 +1,18 @@
 /** `GET` and `DELETE /outcomes/{key}` (protocol, section 8): the outcome of a request, and the cancellation of a key. */
+
 import { beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
 import { stepUpRequired } from '../../../service/gateway/step-up.ts'
 import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
-import { logIn, outcomePath, type ReceivedReply, type RequestParts, send } from '../../support/raw-client.ts'
+import {
+  logIn,
+  outcomePath,
+  type ReceivedReply,
+  type RequestParts,
+  send,
+  withFields,
+} from '../../support/raw-client.ts'
 import { withStore } from '../../support/read-log.ts'
 
 let runs: string[] = []
@@ -109,7 +117,7 @@ it('a failed step-up leaves the key unclaimed', async () => {
   const withStepUp = order('unconfirmed')
   const received = await session.send({
     ...withStepUp,
-    before: (message) => ({ ...message, fields: [...message.fields, ['step-up', 'a=1']] }),
+    ...withFields(['step-up', 'a=1']),
   })
   expect(received.json.code).toBe('step_up_invalid')
   expect(received.json).not.toHaveProperty('outcome')
@@ -144,7 +152,7 @@ it.each([
 })
 
 it.each(['', 'a', 'YQ==', 'w6k', 'Cg', `${'YWFh'.repeat(86)}`])(
-  'knows no key at /outcomes/%s',
+  '/outcomes/%s is not_found, because it names no key',
   async (name) => {
     for (const method of ['GET', 'DELETE'])
       expect((await session.send({ method, path: `/outcomes/${name}`, key: undefined })).json.code).toBe(

@@ -10,7 +10,7 @@ import { hashLeaf, verifyInclusion } from '../../../crypto/tlog/merkle.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { describeWithBothDatabases } from '../../support/both-databases.ts'
 import { sharedDatabase, sharedService, sharedSession } from '../../support/hooks.ts'
-import { logIn, type ReceivedReply } from '../../support/raw-client.ts'
+import { logIn, type ReceivedReply, transferOf } from '../../support/raw-client.ts'
 
 describeWithBothDatabases('receipts', (create) => {
   const database = sharedDatabase(create)
@@ -34,11 +34,7 @@ describeWithBothDatabases('receipts', (create) => {
     throw new Error('it stays pending')
   }
 
-  const transfer = () => ({
-    method: 'POST',
-    path: '/wallet/transfers',
-    body: { payee: 'bob', amount: 7, currency: 'CNY' },
-  })
+  const transfer = () => transferOf(7)
 
   it('prove a request against a signed checkpoint, with its disclosures, by hash and by id', async () => {
     const name = cited(await session.send(transfer()))

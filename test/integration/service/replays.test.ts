@@ -1,15 +1,19 @@
 import { expect, it } from 'vitest'
 import { sharedService } from '../../support/hooks.ts'
-import { hear, logIn, post, prepareLogin, type ReceivedReply, send } from '../../support/raw-client.ts'
+import {
+  hear,
+  logIn,
+  post,
+  prepareLogin,
+  type ReceivedReply,
+  send,
+  transferOf,
+} from '../../support/raw-client.ts'
 import { sandboxCalls } from '../../support/service.ts'
 
 const service = sharedService()
 
-const posting = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 100, currency: 'CNY' },
-}
+const posting = transferOf(100)
 
 function partOf(position: number): string {
   if (position < 2) return position === 0 ? 'version' : 'type'

@@ -1,7 +1,6 @@
 /** Key rotation and restarts with a new master key under load. */
+
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
@@ -12,14 +11,15 @@ import { startService } from '../../../service/server.ts'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
 import { runKeys } from '../../support/command.ts'
-import { logIn, type RawSession } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
+import { sharedFolder } from '../../support/hooks.ts'
+import { logIn, type RawSession, transferOf } from '../../support/raw-client.ts'
+import { sandboxClient, type TestService } from '../../support/service.ts'
 
 const clients = 6
 /** Milliseconds. */
 const maintenancePeriod = 200
 const [older, newer] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')]
-const folder = mkdtempSync(join(tmpdir(), 'miniseal-rotation-'))
+const folder = sharedFolder()
 const sandbox = createSandbox({ apps: [sandboxApp] })
 let environment: Record<string, string>
 let current: RunningService
@@ -58,15 +58,7 @@ beforeAll(async () => {
     logText: () => '',
     advanceClock: () => {},
     now,
-    code: async () => {
-      const answer = await fetch(`${url}/sandbox/codes`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ appid: sandboxApp.appid }),
-      })
-      return ((await answer.json()) as { code: string }).code
-    },
-    sandbox: async () => undefined,
+    ...sandboxClient(url),
     close: async () => {},
   }
 })
@@ -74,14 +66,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await current.stop()
   await sandbox.close()
-  rmSync(folder, { recursive: true, force: true })
 })
 
-const transfer = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 1, currency: 'CNY' },
-}
+const transfer = transferOf(1)
 
 /** Reads, pays and renews the token. @throws Error for any unexpected response */
 async function work(session: RawSession): Promise<void> {

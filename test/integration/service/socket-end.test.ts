@@ -1,50 +1,36 @@
 /** How sockets close: with their session, with the service, on a dead or stalled peer, and over the limits. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, it } from 'vitest'
-import type { Backend } from '../../../service/gateway/backend.ts'
-import { sharedService } from '../../support/hooks.ts'
+import { expect, it } from 'vitest'
+import { ownService, sharedService } from '../../support/hooks.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
 import { openSocket, type RawSocket } from '../../support/raw-socket.ts'
-import { type OwnService, startTestService, type TestServiceOptions } from '../../support/service.ts'
+import {
+  metricOf,
+  type OwnService,
+  startTestService,
+  type TestServiceOptions,
+} from '../../support/service.ts'
 import { runMiniseal } from '../../support/service-process.ts'
 import { slowLine } from '../../support/slow-line.ts'
 import { eventually, until } from '../../support/until.ts'
 
 let answered = 0
 
-const backend: Backend = {
+const backend: NonNullable<TestServiceOptions['backend']> = {
   answer: async ({ path, content }) => {
     answered += 1
     if (path === '/slow') await sleep(400)
     return { status: 201, fields: [], content: path === '/large' ? new Uint8Array(900_000) : content }
   },
-  close: async () => {},
 }
-
-const others: OwnService[] = []
 
 const service = sharedService({ backend })
-
-afterEach(async () => {
-  for (const other of others.splice(0)) await other.close()
-})
-
-async function startOther(options: TestServiceOptions): Promise<OwnService> {
-  const other = await startTestService({ backend, ...options })
-  others.push(other)
-  return other
-}
+const startOther = (options: TestServiceOptions) => ownService({ backend, ...options })
 
 async function bound(session: RawSession, on: OwnService = service): Promise<RawSocket> {
   const socket = await openSocket(on)
   expect((await socket.subscribe(session, 0)).status).toBe(200)
   return socket
-}
-
-/** A value of the service's metrics. */
-async function sample(of: OwnService, name: string): Promise<number> {
-  const text = await (await fetch(`${of.origin}/metrics`)).text()
-  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1])
 }
 
 const over = { code: 4401, reason: 'session over' }
@@ -198,10 +184,10 @@ it('a stalled reader is terminated with little buffered and receives every event
   connection.pause()
   await sleep(1_000)
   // Most of the 6 MB is still in the database, neither in memory nor in buffers of the operating system.
-  const sent = await sample(own, 'miniseal_events_delivered_total')
+  const sent = await metricOf(own, 'miniseal_events_delivered_total')
   expect(sent).toBeGreaterThan(0)
   expect(sent).toBeLessThan(100)
-  await expect.poll(() => sample(own, 'miniseal_sockets_open')).toBe(0)
+  await expect.poll(() => metricOf(own, 'miniseal_sockets_open')).toBe(0)
   connection.resume()
   expect((await eventually(socket.closed)).code).toBe(1006)
   const seen = socket.events.length
@@ -287,5 +273,5 @@ it('a flood of sockets is refused beyond the limit and the rest work', async () 
   const socket = await bound(session, own)
   await own.push(session.user, { type: 'through', data: {} })
   await until(() => socket.events.length === 1)
-  expect(await sample(own, 'miniseal_sockets_open')).toBe(51)
+  expect(await metricOf(own, 'miniseal_sockets_open')).toBe(51)
 })

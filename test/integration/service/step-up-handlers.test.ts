@@ -12,9 +12,9 @@ import { type InnerApp, type InnerVariables, mountApp } from '../../../service/g
 import { stepUpRequired } from '../../../service/gateway/step-up.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { ProblemError } from '../../../service/problems/problem-error.ts'
-import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import { confirm, confirmation, stepUpField, withStepUp } from '../../support/confirmation.ts'
 import { sharedService, sharedSession } from '../../support/hooks.ts'
-import { logIn, RawSession, type RequestParts } from '../../support/raw-client.ts'
+import { logIn, RawSession, type RequestParts, transferOf } from '../../support/raw-client.ts'
 import { startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 
@@ -53,7 +53,7 @@ beforeEach(() => {
 async function confirmed(parts: RequestParts): Promise<RequestParts> {
   const { json } = await session.send(parts)
   expect(json).toMatchObject({ code: 'step_up_required', summary: '看一眼' })
-  return withStepUp(parts, stepUpField(json.challenge, await confirm(service, openid, json.challenge)))
+  return withStepUp(parts, await confirmation(service, openid, json.challenge))
 }
 
 const posting = (key: string): RequestParts => ({ method: 'POST', path: '/careful', body: { n: 1 }, key })
@@ -159,12 +159,7 @@ it('two processes share challenges: one effect in both, also after a restart', a
   }
   const first = await startTestService({ environment })
   const mine = await logIn(first, { openid: 'openid-of-two' })
-  const order = (key: string): RequestParts => ({
-    method: 'POST',
-    path: '/wallet/transfers',
-    body: { payee: 'bob', amount: 150_000, currency: 'CNY' },
-    key,
-  })
+  const order = (key: string): RequestParts => transferOf(150_000, { key })
   const otherPort = String(await freePort())
   const second = await startTestService({ environment: { ...environment, PORT: otherPort } })
   const there = new RawSession({
@@ -223,6 +218,6 @@ it('a handler that requires a confirmation without a summary has the request its
   const parts: RequestParts = { method: 'POST', path: '/handmade', body: { challenge: 'c' }, key: 'handmade' }
   const { json } = await session.send(parts)
   expect(json).toMatchObject({ code: 'step_up_required', summary: 'POST /handmade' })
-  const field = stepUpField(json.challenge, await confirm(service, openid, json.challenge))
+  const field = await confirmation(service, openid, json.challenge)
   expect((await session.send(withStepUp(parts, field))).json).toEqual({ acr: 'soter' })
 })

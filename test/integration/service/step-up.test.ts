@@ -1,7 +1,13 @@
 /** Protocol section 9: a transfer above the limit runs only after its user confirmed exactly this transfer. */
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { decodeBase64Url } from '../../../crypto/text.ts'
-import { confirm, type SoterResult, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import {
+  confirm,
+  confirmation,
+  type SoterResult,
+  stepUpField,
+  withStepUp,
+} from '../../support/confirmation.ts'
 import { ownService, sharedService } from '../../support/hooks.ts'
 import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, newDevice, type RawSession, random } from '../../support/raw-client.ts'
@@ -56,60 +62,58 @@ async function fresh(): Promise<void> {
   ;({ openid, session } = await newPerson())
 }
 
-describe('a transfer above 1000.00 CNY', () => {
-  it('is refused without a confirmation: code, header, challenge and summary, and nothing moves', async () => {
-    await fresh()
-    const received = await session.send(transfer())
-    expect(received).toMatchObject({
-      kind: 'sealed',
+it('a transfer above the limit is refused without a confirmation: code, header, challenge and summary, and nothing moves', async () => {
+  await fresh()
+  const received = await session.send(transfer())
+  expect(received).toMatchObject({
+    kind: 'sealed',
+    status: 401,
+    json: {
+      code: 'step_up_required',
       status: 401,
-      json: {
-        code: 'step_up_required',
-        status: 401,
-        summary: '2,000.00 元，转账给 bob',
-        retryable: false,
-      },
-    })
-    expect(received.fields).toContainEqual([
-      'www-authenticate',
-      'HTTPSig error="insufficient_user_authentication", acr_values="soter"',
-    ])
-    expect(decodeBase64Url(received.json.challenge)).toHaveLength(32)
-    expect(await balance()).toBe(1_000_000)
+      summary: '2,000.00 元，转账给 bob',
+      retryable: false,
+    },
   })
+  expect(received.fields).toContainEqual([
+    'www-authenticate',
+    'HTTPSig error="insufficient_user_authentication", acr_values="soter"',
+  ])
+  expect(decodeBase64Url(received.json.challenge)).toHaveLength(32)
+  expect(await balance()).toBe(1_000_000)
+})
 
-  it('gets a new challenge for each attempt', async () => {
-    await fresh()
-    expect(await ask()).not.toBe(await ask())
-  })
+it('each attempt of a transfer gets a new challenge', async () => {
+  await fresh()
+  expect(await ask()).not.toBe(await ask())
+})
 
-  it('is made with a confirmation of exactly this transfer, under the same key, once', async () => {
-    await fresh()
-    const challenge = await ask()
-    const value = stepUpField(challenge, await confirm(service, openid, challenge))
-    const done = await send(transfer(), value)
-    expect(done).toMatchObject({ status: 201, json: { status: 'done', amount: 200_000, balance: 800_000 } })
-    const again = await send(transfer(), value)
-    expect(again).toMatchObject({ status: 201, json: { id: done.json.id } })
-    expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
-    expect(await balance()).toBe(800_000)
-  })
+it('a transfer is made once, with a confirmation of exactly this transfer under the same key', async () => {
+  await fresh()
+  const challenge = await ask()
+  const value = await confirmation(service, openid, challenge)
+  const done = await send(transfer(), value)
+  expect(done).toMatchObject({ status: 201, json: { status: 'done', amount: 200_000, balance: 800_000 } })
+  const again = await send(transfer(), value)
+  expect(again).toMatchObject({ status: 201, json: { id: done.json.id } })
+  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect(await balance()).toBe(800_000)
+})
 
-  it('needs no confirmation when the balance is insufficient', async () => {
-    await fresh()
-    expect(await session.send(transfer(1_000_001))).toMatchObject({
-      status: 422,
-      json: { error: 'insufficient_funds', balance: 1_000_000 },
-    })
+it('a transfer above the balance needs no confirmation', async () => {
+  await fresh()
+  expect(await session.send(transfer(1_000_001))).toMatchObject({
+    status: 422,
+    json: { error: 'insufficient_funds', balance: 1_000_000 },
   })
+})
 
-  it('is confirmed for the device, not for its session', async () => {
-    await fresh()
-    const challenge = await ask()
-    const result = await confirm(service, openid, challenge)
-    const next = await logIn(service, { openid, device: session.device })
-    expect((await send(transfer(), stepUpField(challenge, result), next)).status).toBe(201)
-  })
+it('a confirmation is bound to the device, not to its session', async () => {
+  await fresh()
+  const challenge = await ask()
+  const result = await confirm(service, openid, challenge)
+  const next = await logIn(service, { openid, device: session.device })
+  expect((await send(transfer(), stepUpField(challenge, result), next)).status).toBe(201)
 })
 
 it('a transfer of at most 1000.00 CNY needs no confirmation and no call to WeChat', async () => {
@@ -121,206 +125,152 @@ it('a transfer of at most 1000.00 CNY needs no confirmation and no call to WeCha
   expect(await soterCalls()).toBe(before)
 })
 
-describe('a confirmation is step_up_invalid and the transfer does not happen', () => {
-  type Case = (challenge: string, result: SoterResult) => Promise<readonly [ReceivedReply, RegExp]>
+type Bent = readonly [RequestParts, string, RegExp, RawSession?]
+/** What is sent instead of the confirmed request, and the detail of its refusal. */
+type Case = (value: string, result: SoterResult, challenge: string) => Bent | Promise<Bent>
 
-  const cases: readonly (readonly [string, Case])[] = [
-    [
-      'of another amount',
-      async (challenge, result) => [
-        await send(transfer(200_001), stepUpField(challenge, result)),
-        /another request/,
-      ],
-    ],
-    [
-      'of another payee',
-      async (challenge, result) => [
-        await send(transfer(200_000, 'eve'), stepUpField(challenge, result)),
-        /another request/,
-      ],
-    ],
-    [
-      'under another idempotency key',
-      async (challenge, result) => [
-        await send(transfer(200_000, 'bob', 'other'), stepUpField(challenge, result)),
-        /another request/,
-      ],
-    ],
-    [
-      'at another path',
-      async (challenge, result) => [
-        await send({ ...transfer(), path: '/wallet/transfers?x=1' }, stepUpField(challenge, result)),
-        /another request/,
-      ],
-    ],
-    [
-      'of another device of the same user',
-      async (challenge, result) => {
-        const other = await logIn(service, { openid, device: newDevice() })
-        return [await send(transfer(), stepUpField(challenge, result), other), /another device/]
-      },
-    ],
-    [
-      'of another user',
-      async (challenge, result) => {
-        const other = await newPerson()
-        const parts = transfer(200_000, 'bob', 'mine')
-        const asked = await ask(parts)
-        expect(asked).not.toBe(challenge)
-        return [await send(parts, stepUpField(asked, result), other.session), /not known/]
-      },
-    ],
-    [
-      'whose challenge was never made',
-      async (_, result) => {
-        const made = Buffer.from(random(32)).toString('base64url')
-        return [await send(transfer(), stepUpField(made, result)), /not known/]
-      },
-    ],
-    [
-      'signed by the finger of somebody else',
-      async (challenge) => {
-        const result = await confirm(service, 'openid-of-somebody-else', challenge)
-        return [await send(transfer(), stepUpField(challenge, result)), /wechat does not confirm/]
-      },
-    ],
-    [
-      'whose JSON was parsed and serialised again',
-      async (challenge, result) => {
-        const resultJSON = JSON.stringify(JSON.parse(result.resultJSON))
-        expect(resultJSON).not.toBe(result.resultJSON)
-        return [
-          await send(transfer(), stepUpField(challenge, { ...result, resultJSON })),
-          /wechat does not confirm/,
-        ]
-      },
-    ],
-    [
-      'with a wrong signature',
-      async (challenge, result) => {
-        const { resultJSONSignature } = await confirm(service, openid, 'something else')
-        return [
-          await send(transfer(), stepUpField(challenge, { ...result, resultJSONSignature })),
-          /wechat does not confirm/,
-        ]
-      },
-    ],
-    [
-      'with a good signature over another challenge',
-      async (challenge) => {
-        const result = await confirm(service, openid, await ask(transfer(200_000, 'bob', 'second')))
-        return [await send(transfer(), stepUpField(challenge, result)), /another challenge/]
-      },
-    ],
-    [
-      'with a good signature over what is no challenge',
-      async (challenge) => {
-        const result = await confirm(service, openid, `${challenge} `)
-        return [await send(transfer(), stepUpField(challenge, result)), /another challenge/]
-      },
-    ],
-  ]
+const cases: Readonly<Record<string, Case>> = {
+  'of another amount': (value) => [transfer(200_001), value, /another request/],
+  'of another payee': (value) => [transfer(200_000, 'eve'), value, /another request/],
+  'under another idempotency key': (value) => [transfer(200_000, 'bob', 'other'), value, /another request/],
+  'at another path': (value) => [{ ...transfer(), path: '/wallet/transfers?x=1' }, value, /another request/],
+  'of another device of the same user': async (value) => {
+    const other = await logIn(service, { openid, device: newDevice() })
+    return [transfer(), value, /another device/, other]
+  },
+  'of another user': async (_, result) => {
+    const other = await newPerson()
+    const parts = transfer(200_000, 'bob', 'mine')
+    return [parts, stepUpField(await ask(parts), result), /not known/, other.session]
+  },
+  'whose challenge was never made': (_, result) => {
+    const made = Buffer.from(random(32)).toString('base64url')
+    return [transfer(), stepUpField(made, result), /not known/]
+  },
+  'signed by the finger of another person': async (_value, _result, challenge) => {
+    const value = await confirmation(service, 'openid-of-somebody-else', challenge)
+    return [transfer(), value, /wechat does not confirm/]
+  },
+  'whose JSON was parsed and serialised again': (_, result, challenge) => {
+    const resultJSON = JSON.stringify(JSON.parse(result.resultJSON))
+    expect(resultJSON).not.toBe(result.resultJSON)
+    return [transfer(), stepUpField(challenge, { ...result, resultJSON }), /wechat does not confirm/]
+  },
+  'with a wrong signature': async (_, result, challenge) => {
+    const { resultJSONSignature } = await confirm(service, openid, 'something else')
+    const value = stepUpField(challenge, { ...result, resultJSONSignature })
+    return [transfer(), value, /wechat does not confirm/]
+  },
+  'with a valid signature over another challenge': async (_value, _result, challenge) => {
+    const result = await confirm(service, openid, await ask(transfer(200_000, 'bob', 'second')))
+    return [transfer(), stepUpField(challenge, result), /another challenge/]
+  },
+  'with a valid signature over no challenge': async (_value, _result, challenge) => {
+    const result = await confirm(service, openid, `${challenge} `)
+    return [transfer(), stepUpField(challenge, result), /another challenge/]
+  },
+}
 
-  it.each(cases)('%s', async (_, bend) => {
+it.each(Object.entries(cases))(
+  'a confirmation %s is step_up_invalid, and the transfer does not happen',
+  async (_, bend) => {
     await fresh()
     const parts = transfer()
     const challenge = await ask(parts)
     const result = await confirm(service, openid, challenge)
-    const [received, detail] = await bend(challenge, result)
-    expectInvalid(received, detail)
+    const [bent, value, detail, by] = await bend(stepUpField(challenge, result), result, challenge)
+    expectInvalid(await send(bent, value, by), detail)
     expect(await balance()).toBe(1_000_000)
-    // Nothing was used up: the user who asked can still confirm.
+    // Nothing was used up: the user can still confirm.
     const retry = await confirm(service, openid, challenge)
     expect((await send(parts, stepUpField(challenge, retry))).status).toBe(201)
-  })
+  },
+)
 
-  it('three minutes after it was requested, and not a second earlier', async () => {
-    const own = await ownService()
-    const { openid: name, session: mine } = await newPerson(own)
-    const [early, late] = [transfer(150_000, 'bob', 'early'), transfer(150_000, 'bob', 'late')]
-    const challenges = [await ask(early, mine), await ask(late, mine)]
-    const results = [
-      await confirm(own, name, challenges[0] ?? ''),
-      await confirm(own, name, challenges[1] ?? ''),
-    ]
-    const value = (i: 0 | 1): string => stepUpField(challenges[i] ?? '', results[i] as SoterResult)
-    own.advanceClock(175)
-    expect((await send(early, value(0), mine)).status).toBe(201)
-    own.advanceClock(5)
-    expectInvalid(await send(late, value(1), mine), /^the challenge has expired$/)
-    expect(await balance(mine)).toBe(850_000)
-  })
-
-  it('with a counter that does not rise', async () => {
-    await fresh()
-    const [first, second] = [transfer(150_000, 'bob', 'one'), transfer(150_000, 'bob', 'two')]
-    const [earlier, later] = [await ask(first), await ask(second)]
-    const old = await confirm(service, openid, earlier)
-    const young = await confirm(service, openid, later)
-    expect((await send(second, stepUpField(later, young))).status).toBe(201)
-    expectInvalid(await send(first, stepUpField(earlier, old)), /counter/)
-    expect(await balance()).toBe(850_000)
-    const risen = await confirm(service, openid, earlier)
-    expect((await send(first, stepUpField(earlier, risen))).status).toBe(201)
-  })
+it('a confirmation is step_up_invalid three minutes after its challenge, and not earlier', async () => {
+  const own = await ownService()
+  const { openid: name, session: mine } = await newPerson(own)
+  const [early, late] = [transfer(150_000, 'bob', 'early'), transfer(150_000, 'bob', 'late')]
+  const challenges = [await ask(early, mine), await ask(late, mine)]
+  const results = [
+    await confirm(own, name, challenges[0] ?? ''),
+    await confirm(own, name, challenges[1] ?? ''),
+  ]
+  const value = (i: 0 | 1): string => stepUpField(challenges[i] ?? '', results[i] as SoterResult)
+  own.advanceClock(175)
+  expect((await send(early, value(0), mine)).status).toBe(201)
+  own.advanceClock(5)
+  expectInvalid(await send(late, value(1), mine), /^the challenge has expired$/)
+  expect(await balance(mine)).toBe(850_000)
 })
 
-describe('the field step-up', () => {
-  const form = /^the field step-up must be a dictionary of challenge, json and sig$/
+it('a confirmation with a counter that does not rise is step_up_invalid', async () => {
+  await fresh()
+  const [first, second] = [transfer(150_000, 'bob', 'one'), transfer(150_000, 'bob', 'two')]
+  const [earlier, later] = [await ask(first), await ask(second)]
+  const old = await confirm(service, openid, earlier)
+  const young = await confirm(service, openid, later)
+  expect((await send(second, stepUpField(later, young))).status).toBe(201)
+  expectInvalid(await send(first, stepUpField(earlier, old)), /counter/)
+  expect(await balance()).toBe(850_000)
+  const risen = await confirm(service, openid, earlier)
+  expect((await send(first, stepUpField(earlier, risen))).status).toBe(201)
+})
 
-  it.each<[string, (value: string) => string, RegExp]>([
-    ['no dictionary', () => '?', /./],
-    ['an empty text', () => '', form],
-    ['without the signature', (value) => value.replace(/, sig=.*$/, ''), form],
-    ['with another name for the signature', (value) => value.replace('sig=', 'signature='), form],
-    ['with one member more', (value) => `${value}, acr="soter"`, form],
-    ['with a member twice', (value) => `${value}, challenge="x"`, /key repeated/],
-    ['with a token for the challenge', (value) => value.replace(/"[^"]*"/, 'token'), form],
-    ['with bytes for the challenge', (value) => value.replace(/"[^"]*"/, ':AAAA:'), form],
-    ['with a text for the result', (value) => value.replace(/json=:([^:]*):/, 'json="$1"'), form],
-    ['with a text for the signature', (value) => value.replace(/sig=:([^:]*):/, 'sig="$1"'), form],
-    ['with a list for the result', (value) => value.replace(/json=(:[^:]*:)/, 'json=($1)'), form],
-    ['with a parameter', (value) => `${value};v=1`, form],
-    [
-      'with a challenge that is not base64url',
-      (value) => value.replace('challenge="', 'challenge="='),
-      /base64/,
-    ],
-    ['with a result that is not UTF-8', (value) => value.replace(/json=:[^:]*:/, 'json=:/w==:'), /utf-8/],
-  ])('is step_up_invalid when it is %s', async (_, bend, detail) => {
-    await fresh()
-    const challenge = await ask()
-    const value = stepUpField(challenge, await confirm(service, openid, challenge))
-    const before = await soterCalls()
-    expectInvalid(await send(transfer(), bend(value)), detail)
-    expect(await soterCalls()).toBe(before)
-    expect(await balance()).toBe(1_000_000)
-  })
+const form = /^the field step-up must be a dictionary of challenge, json and sig$/
 
-  it('is verified on every request, also where no confirmation was required', async () => {
-    await fresh()
-    expectInvalid(await send({ path: '/wallet' }, 'challenge="AA", json=:AA==:, sig=:AA==:'), /not known/)
-    expectInvalid(await send(transfer(1), 'x'), /dictionary/)
-    expect(await balance()).toBe(1_000_000)
-  })
+it.each<[string, (value: string) => string, RegExp]>([
+  ['no dictionary', () => '?', /./],
+  ['an empty text', () => '', form],
+  ['without the signature', (value) => value.replace(/, sig=.*$/, ''), form],
+  ['with another name for the signature', (value) => value.replace('sig=', 'signature='), form],
+  ['with one member more', (value) => `${value}, acr="soter"`, form],
+  ['with a member twice', (value) => `${value}, challenge="x"`, /key repeated/],
+  ['with a token for the challenge', (value) => value.replace(/"[^"]*"/, 'token'), form],
+  ['with bytes for the challenge', (value) => value.replace(/"[^"]*"/, ':AAAA:'), form],
+  ['with a text for the result', (value) => value.replace(/json=:([^:]*):/, 'json="$1"'), form],
+  ['with a text for the signature', (value) => value.replace(/sig=:([^:]*):/, 'sig="$1"'), form],
+  ['with a list for the result', (value) => value.replace(/json=(:[^:]*:)/, 'json=($1)'), form],
+  ['with a parameter', (value) => `${value};v=1`, form],
+  [
+    'with a challenge that is not base64url',
+    (value) => value.replace('challenge="', 'challenge="='),
+    /base64/,
+  ],
+  ['with a result that is not UTF-8', (value) => value.replace(/json=:[^:]*:/, 'json=:/w==:'), /utf-8/],
+])('the field step-up is step_up_invalid when it is %s', async (_, bend, detail) => {
+  await fresh()
+  const challenge = await ask()
+  const value = await confirmation(service, openid, challenge)
+  const before = await soterCalls()
+  expectInvalid(await send(transfer(), bend(value)), detail)
+  expect(await soterCalls()).toBe(before)
+  expect(await balance()).toBe(1_000_000)
+})
 
-  it('must be covered by the signature of the device: components_incomplete', async () => {
-    await fresh()
-    const challenge = await ask()
-    const value = stepUpField(challenge, await confirm(service, openid, challenge))
-    const after: RequestParts['after'] = (message) => ({
-      ...message,
-      fields: [...message.fields, ['step-up', value]],
-    })
-    expect((await session.send({ ...transfer(), after })).json.code).toBe('components_incomplete')
-    expect(await balance()).toBe(1_000_000)
+it('the field step-up is verified on every request, also where no confirmation was required', async () => {
+  await fresh()
+  expectInvalid(await send({ path: '/wallet' }, 'challenge="AA", json=:AA==:, sig=:AA==:'), /not known/)
+  expectInvalid(await send(transfer(1), 'x'), /dictionary/)
+  expect(await balance()).toBe(1_000_000)
+})
+
+it('the field step-up must be covered by the signature of the device: components_incomplete', async () => {
+  await fresh()
+  const challenge = await ask()
+  const value = await confirmation(service, openid, challenge)
+  const after: RequestParts['after'] = (message) => ({
+    ...message,
+    fields: [...message.fields, ['step-up', value]],
   })
+  expect((await session.send({ ...transfer(), after })).json.code).toBe('components_incomplete')
+  expect(await balance()).toBe(1_000_000)
 })
 
 it('wechat_unavailable uses nothing up: the same result is accepted later', async () => {
   await fresh()
   const challenge = await ask()
-  const value = stepUpField(challenge, await confirm(service, openid, challenge))
+  const value = await confirmation(service, openid, challenge)
   await service.sandbox('/sandbox/faults', { path: 'cgi-bin/soter/verify_signature', drop: true, times: 1 })
   const down = await send(transfer(), value)
   expect(down).toMatchObject({
@@ -335,7 +285,7 @@ it('wechat_unavailable uses nothing up: the same result is accepted later', asyn
 it('two simultaneous confirmed requests have one effect', async () => {
   await fresh()
   const challenge = await ask()
-  const value = stepUpField(challenge, await confirm(service, openid, challenge))
+  const value = await confirmation(service, openid, challenge)
   await service.sandbox('/sandbox/faults', {
     path: 'cgi-bin/soter/verify_signature',
     delay_ms: 100,

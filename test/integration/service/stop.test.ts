@@ -1,87 +1,44 @@
 /** SIGTERM: requests in process are answered, new ones refused, the database is intact, exit code 0. */
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { sandboxApp } from '../../../service/wechat/apps.ts'
-import { createSandbox, type Sandbox } from '../../../service/wechat/sandbox/sandbox.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
-import { freePort, type RunningCommand, runMiniseal } from '../../support/service-process.ts'
+import { type ServiceProcess, startServiceProcess } from '../../support/service-process.ts'
+import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
 
-let folder: string
-let port: number
-let sandbox: Sandbox
-let backend: Server
-let service: RunningCommand
+let child: ServiceProcess
+let backend: TestUpstream
 let session: RawSession
 /** Answers the request that waits at the backend. */
 let finish: () => void
 let arrived: Promise<void>
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'miniseal-stop-'))
-  sandbox = createSandbox({ apps: [sandboxApp] })
-  const { url: sandboxUrl } = await sandbox.start(0, '127.0.0.1')
+  let arrive: () => void
   arrived = new Promise((resolve) => {
-    backend = createServer((_request, response) => {
-      finish = () => response.writeHead(201, { 'content-type': 'application/json' }).end('{"made":true}')
-      resolve()
-    })
+    arrive = resolve
   })
-  backend.listen(0, '127.0.0.1')
-  await once(backend, 'listening')
-  port = await freePort()
-  service = runMiniseal(['serve'], {
-    PORT: String(port),
-    MINISEAL_DATA: folder,
-    MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
-    MINISEAL_WECHAT_API: sandboxUrl,
-    MINISEAL_UPSTREAMS: `/slow=http://127.0.0.1:${(backend.address() as AddressInfo).port}`,
-    MINISEAL_LOG_LEVEL: 'error',
+  backend = await startUpstream((_request, response) => {
+    finish = () => response.writeHead(201, { 'content-type': 'application/json' }).end('{"made":true}')
+    arrive()
   })
-  const root = /root key\s+(\S+)/.exec(await service.waitFor('Ctrl+C'))?.[1] ?? ''
-  session = await logIn(outside(sandboxUrl, root))
+  child = await startServiceProcess({ MINISEAL_UPSTREAMS: `/slow=${backend.origin}` })
+  session = await logIn(child.service)
 })
 
 afterEach(async () => {
-  service.child.kill('SIGKILL')
-  backend.closeAllConnections()
+  await child.close()
   backend.close()
-  await sandbox.close()
-  rmSync(folder, { recursive: true, force: true })
 })
 
-/** The service as its clients see it. */
-function outside(sandboxUrl: string, root: string): RawSession['service'] {
-  const unused = (): never => {
-    throw new Error('not of a service in another process')
-  }
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    sandboxUrl,
-    roots: [root],
-    appid: sandboxApp.appid,
-    environment: {},
-    logText: unused,
-    advanceClock: unused,
-    now: () => Math.floor(Date.now() / 1000),
-    code: async () => {
-      const body = JSON.stringify({ appid: sandboxApp.appid })
-      const answer = await fetch(`${sandboxUrl}/sandbox/codes`, { method: 'POST', body })
-      return ((await answer.json()) as { code: string }).code
-    },
-    sandbox: unused,
-    close: unused,
-  }
-}
+const finished = () => child.command().finished
 
 async function open(): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1')
+  const socket = connect(child.port, '127.0.0.1')
   await once(socket, 'connect')
   return socket
 }
@@ -97,8 +54,8 @@ async function isRefused(): Promise<boolean> {
 }
 
 async function stop(): Promise<void> {
-  service.child.kill('SIGTERM')
-  await service.waitFor('stopping')
+  child.command().child.kill('SIGTERM')
+  await child.command().waitFor('stopping')
 }
 
 it('SIGTERM finishes the request in process, refuses new connections and exits with 0', async () => {
@@ -107,10 +64,10 @@ it('SIGTERM finishes the request in process, refuses new connections and exits w
   await stop()
   while (!(await isRefused())) await sleep(5)
   await sleep(300)
-  expect(service.child.exitCode).toBe(null)
+  expect(child.command().child.exitCode).toBe(null)
   finish()
   expect(await running).toMatchObject({ kind: 'sealed', status: 201, json: { made: true } })
-  expect(await service.finished).toMatchObject({ code: 0, err: '' })
+  expect(await finished()).toMatchObject({ code: 0, err: '' })
 })
 
 it('SIGTERM leaves a checkpointed database with the last response', async () => {
@@ -119,8 +76,8 @@ it('SIGTERM leaves a checkpointed database with the last response', async () => 
   await stop()
   finish()
   await running
-  await service.finished
-  const path = join(folder, 'miniseal.db')
+  await finished()
+  const path = join(child.folder, 'miniseal.db')
   expect([existsSync(`${path}-wal`), existsSync(`${path}-shm`)]).toEqual([false, false])
   const database = new Database(path, { readonly: true })
   const settled = database
@@ -134,7 +91,7 @@ it('/readyz reports a stopping service on existing connections', async () => {
   const socket = await open()
   // A request that has begun keeps its connection; an idle one would be closed.
   socket.write('GET /readyz HTTP/1.1\r\nhost: x\r\n')
-  const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+  const ready = await fetch(`${child.service.origin}/readyz`)
   expect([ready.status, ((await ready.json()) as { stopping: unknown }).stopping]).toEqual([200, false])
   await stop()
   socket.write('\r\n')
@@ -143,14 +100,14 @@ it('/readyz reports a stopping service on existing connections', async () => {
   expect(answer).toMatch(/^HTTP\/1\.1 503 /)
   expect(answer).toContain('"stopping":true')
   expect(answer).toMatch(/\r\nconnection: close\r\n/i)
-  expect((await service.finished).code).toBe(0)
+  expect((await finished()).code).toBe(0)
 })
 
 it('a second signal exits at once with 1', async () => {
   const running = session.send({ method: 'POST', path: '/slow', body: {} }).catch(() => 'cut')
   await arrived
   await stop()
-  service.child.kill('SIGTERM')
-  expect((await service.finished).code).toBe(1)
+  child.command().child.kill('SIGTERM')
+  expect((await finished()).code).toBe(1)
   expect(await running).toBe('cut')
 })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { type CollectedSpan, type Collector, startCollector } from '../../support/collector.ts'
-import { logIn, prepareLogin } from '../../support/raw-client.ts'
+import { logIn, post, prepareLogin, withFields } from '../../support/raw-client.ts'
 import { startTestService, type TestService } from '../../support/service.ts'
 import { freePort, runMiniseal } from '../../support/service-process.ts'
 import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
@@ -26,7 +26,7 @@ afterEach(() => {
   upstream.close()
 })
 
-/** Runs a service with traces, and gives the spans that it had sent when it had stopped. */
+/** Runs a service with traces until `work` is done. @returns the spans that it sent */
 async function traced(
   work: (service: TestService) => Promise<unknown>,
   options: Parameters<typeof startTestService>[0] = {},
@@ -45,7 +45,7 @@ async function traced(
   return collector.spans
 }
 
-/** The spans under one, as a picture: `name` and, in brackets, those within it, in the order in which they ended. */
+/** A span and, in brackets, its children in the order in which they ended. */
 function picture(spans: readonly CollectedSpan[], of: CollectedSpan): string {
   const within = spans.filter(({ parent }) => parent === of.id).map((one) => picture(spans, one))
   return within.length === 0 ? of.name : `${of.name}[${within.join(' ')}]`
@@ -114,25 +114,12 @@ it('a trace shows code and step of a refusal', async () => {
   const spans = await traced(async (service) => {
     const session = await logIn(service)
     const prepared = session.prepare({ path: '/shop' })
-    const send = () =>
-      fetch(`${service.url}/seal`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/vnd.miniseal' },
-        body: new Uint8Array(prepared.frame),
-      })
-    await send()
-    await send()
+    for (let copy = 0; copy < 2; copy++) await post(service, prepared.frame)
     await fetch(`${service.url}/seal`, { method: 'POST', body: 'nonsense' })
     await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', errcode: 40226 })
     const refused = await prepareLogin(service)
     // The second one meets the nonce of the first in the database.
-    for (let copy = 0; copy < 2; copy++) {
-      await fetch(`${service.url}/seal`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/vnd.miniseal' },
-        body: new Uint8Array(refused.frame),
-      })
-    }
+    for (let copy = 0; copy < 2; copy++) await post(service, refused.frame)
   })
   const [, , replayed, , blocked] = requests(spans).map((span) => picture(spans, span))
   expect(replayed).toBe('POST /seal[exchange[open verify authorize claim[commit] seal]]')
@@ -208,10 +195,7 @@ it('backends get the trace context of the service and never one from outside', a
     const session = await logIn(service)
     const prepared = session.prepare({
       path: '/shop/orders/7',
-      before: (message) => ({
-        ...message,
-        fields: [...message.fields, ['traceparent', theirs], ['tracestate', 'a=b'], ['baggage', 'user=eve']],
-      }),
+      ...withFields(['traceparent', theirs], ['tracestate', 'a=b'], ['baggage', 'user=eve']),
     })
     const headers = { 'content-type': 'application/vnd.miniseal', traceparent: theirs, tracestate: 'a=b' }
     const body = new Uint8Array(prepared.frame)

@@ -1,57 +1,35 @@
-/**
- * Two services on one database: what one of them answered holds for the other with the next request. They share the
- * database, the master key and the origin, as the processes of one service do, and nothing else: no memory, no
- * connection, and each has its own clockwork.
- */
-import { randomBytes } from 'node:crypto'
+/** Two services on one database: a response of one holds for the other from its next request on. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Backend } from '../../../service/gateway/backend.ts'
-import { sandboxApp } from '../../../service/wechat/apps.ts'
-import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
 import { publishedSet } from '../../support/forwarded.ts'
 import { logIn, newDevice, prepareLogin, type ReceivedReply, send } from '../../support/raw-client.ts'
-import { startTestService, type TestService } from '../../support/service.ts'
-import { freePort } from '../../support/service-process.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTwoServices, type TwoServices } from '../../support/two-services.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
 
 describeOnBothEngines('two processes', (create) => {
-  const sandbox = createSandbox({ apps: [sandboxApp] })
   let database: TestDatabase
+  let services: TwoServices
   let here: TestService
   let there: TestService
   const effects: string[] = []
 
   /** Says which of the two had the effect. */
-  const backendOf = (name: string): Backend => ({
-    answer: async ({ path }) => {
+  const backendOf = (name: string) => ({
+    answer: async ({ path }: { path: string }) => {
       effects.push(`${name} ${path}`)
-      return { status: 201, fields: [['x-process', name]], content: new Uint8Array(0) }
+      return { status: 201, fields: [['x-process', name] as const], content: new Uint8Array(0) }
     },
     close: async () => {},
   })
 
   beforeAll(async () => {
     database = await create()
-    const { url } = await sandbox.start(0, '127.0.0.1')
-    const port = String(await freePort())
-    const { location } = database
-    const environment = {
-      MINISEAL_ORIGIN: `http://127.0.0.1:${port}`,
-      MINISEAL_DATABASE: location.kind === 'sqlite' ? `sqlite:${location.path}` : location.url,
-      MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
-      MINISEAL_WECHAT_API: url,
-      MINISEAL_MAX_DEVICES: '3',
-    }
-    // Both at once, on an empty database: they make the tables and the keys together.
-    ;[here, there] = await Promise.all([
-      startTestService({ environment: { ...environment, PORT: port }, backend: backendOf('here') }),
-      startTestService({ environment, backend: backendOf('there') }),
-    ])
+    services = await startTwoServices(database, { MINISEAL_MAX_DEVICES: '3' }, backendOf)
+    ;({ here, there } = services)
   })
 
   afterAll(async () => {
-    await Promise.all([here.close(), there.close()])
-    await sandbox.close()
+    await services.close()
     await database.remove()
   })
 

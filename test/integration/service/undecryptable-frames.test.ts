@@ -1,5 +1,5 @@
 /** Every frame that does not open gets the same answer, in about the same time, whichever part is wrong. */
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { encodeFrame, parseFrame } from '../../../crypto/frames/frame.ts'
 import { sealHandshakeRequest } from '../../../crypto/frames/handshake.ts'
 import { sealRequest } from '../../../crypto/frames/session-keys.ts'
@@ -74,28 +74,26 @@ async function leastTimesOf(
   return times.map(({ least }) => least)
 }
 
-describe('a request that does not open', () => {
-  it('is answered with the same bytes, whatever is wrong with it', async () => {
-    const wires = await wiresOf(brokenRequests)
-    expect(wires.size).toBe(1)
-    expect([...wires][0]).toContain('cannot_open')
-  })
+it('a request that does not open is answered with the same bytes, whatever is wrong', async () => {
+  const wires = await wiresOf(brokenRequests)
+  expect(wires.size).toBe(1)
+  expect([...wires][0]).toContain('cannot_open')
+})
 
-  it('takes the same order of time, whichever part is wrong', async () => {
-    const times = await leastTimesOf(brokenRequests, 25)
-    expect(Math.max(...times) / Math.min(...times)).toBeLessThan(10)
-  })
+it('a request that does not open takes the same order of time, whichever part is wrong', async () => {
+  const times = await leastTimesOf(brokenRequests, 25)
+  expect(Math.max(...times) / Math.min(...times)).toBeLessThan(10)
+})
 
-  it('the answer reveals only whether the session exists, as the protocol specifies', async () => {
-    const unknown = () => {
-      const frame = session.prepare().frame.slice()
-      frame.set(random(16), 2)
-      return frame
-    }
-    const wires = await wiresOf({ a: unknown, b: () => flip(unknown(), 42), c: () => flip(unknown(), -1) })
-    expect(wires.size).toBe(1)
-    expect([...wires][0]).toContain('unknown_session')
-  })
+it('the answer reveals only whether the session exists, as the protocol specifies', async () => {
+  const unknown = () => {
+    const frame = session.prepare().frame.slice()
+    frame.set(random(16), 2)
+    return frame
+  }
+  const wires = await wiresOf({ a: unknown, b: () => flip(unknown(), 42), c: () => flip(unknown(), -1) })
+  expect(wires.size).toBe(1)
+  expect([...wires][0]).toContain('unknown_session')
 })
 
 /** A login that does not open, in each of its parts. */
@@ -113,18 +111,16 @@ async function brokenLogins(): Promise<Readonly<Record<string, () => Uint8Array>
   }
 }
 
-describe('a login that does not open', () => {
-  it('is answered with the same bytes, whatever is wrong with it', async () => {
-    const wires = await wiresOf(await brokenLogins())
-    expect(wires.size).toBe(1)
-    expect([...wires][0]).toContain('cannot_open')
-  })
+it('a login that does not open is answered with the same bytes, whatever is wrong', async () => {
+  const wires = await wiresOf(await brokenLogins())
+  expect(wires.size).toBe(1)
+  expect([...wires][0]).toContain('cannot_open')
+})
 
-  it('takes the same order of time, whichever part is wrong', async () => {
-    const kinds = await brokenLogins()
-    const times = await leastTimesOf(kinds, 15)
-    expect(Math.max(...times) / Math.min(...times)).toBeLessThan(10)
-    // None of them was refused by a limit, which would be faster.
-    expect([...(await wiresOf(kinds))]).toEqual([expect.stringContaining('cannot_open')])
-  })
+it('a login that does not open takes the same order of time, whichever part is wrong', async () => {
+  const kinds = await brokenLogins()
+  const times = await leastTimesOf(kinds, 15)
+  expect(Math.max(...times) / Math.min(...times)).toBeLessThan(10)
+  // None of them was refused by a limit, which would be faster.
+  expect([...(await wiresOf(kinds))]).toEqual([expect.stringContaining('cannot_open')])
 })

@@ -6,15 +6,8 @@ import { logIn, type ReceivedReply } from '../../support/raw-client.ts'
 
 const openid = 'openid-of-the-caller'
 const phoneApi = 'wxa/business/getuserphonenumber'
-let backendSaw: string[] = []
 
-const backend = {
-  answer: async ({ path }: { path: string }) => {
-    backendSaw.push(path)
-    return { status: 204, fields: [], content: new Uint8Array(0) }
-  },
-}
-const service = sharedService({ backend })
+const service = sharedService()
 const session = sharedSession(service, { openid })
 
 async function phoneCode(of = openid): Promise<{ code: string; phoneNumber: string }> {
@@ -130,15 +123,4 @@ it('encrypted data that is foreign, too old, changed or wrongly signed is payloa
   ]) {
     expect(await openData(body)).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
   }
-})
-
-it('other methods and queries on both paths are not_found', async () => {
-  backendSaw = []
-  for (const path of ['/phone-number', '/encrypted-data']) {
-    expect((await session.send({ path })).json.code).toBe('not_found')
-    const received = await session.send({ method: 'POST', path: `${path}?x=1`, body: { code: 'x' } })
-    expect(received.json.code).toBe('not_found')
-  }
-  await session.send({ path: '/phone-numbers' })
-  expect(backendSaw).toEqual(['/phone-numbers'])
 })

@@ -47,7 +47,7 @@ describeOnBothEngines('thinning', (create) => {
     return (await store.listCheckpointsFrom(log, 0, 5_000)).map(({ size }) => size)
   }
 
-  it('leaves the last one of each hour that is a day old, and all younger ones', async () => {
+  it('garbage collection keeps the last checkpoint of each hour, and all younger than a day', async () => {
     await commit(...[1, 2, 3].map((size) => insert(size, start + size)))
     await commit(...[4, 5].map((size) => insert(size, start + hour + size)))
     await commit(...[6, 7].map((size) => insert(size, start + 2 * hour + size)))
@@ -55,7 +55,7 @@ describeOnBothEngines('thinning', (create) => {
     expect(await sizes()).toEqual([3, 5, 6, 7])
   })
 
-  it('leaves the last of those with the most cosignatures, and what has a timestamp', async () => {
+  it('garbage collection keeps the last checkpoint with the most cosignatures, and those with a timestamp', async () => {
     await commit(...[1, 2, 3, 4, 5, 6, 7].map((size) => insert(size, start + size)))
     await commit(cosign(2, line('a') + line('b')), cosign(3, line('a') + line('b')), cosign(4, line('a')))
     await commit({ kind: 'set-timestamp', log: 0, size: 1, token: bytes(9, 1) }, cosign(6, line('a')))
@@ -63,7 +63,7 @@ describeOnBothEngines('thinning', (create) => {
     expect(await sizes()).toEqual([1, 3, 6, 7])
   })
 
-  it('leaves the newest of each log, whatever its age, and one that is to be signed anew', async () => {
+  it('garbage collection keeps the newest checkpoint of each log, and one to be reissued', async () => {
     await commit(...[1, 2].map((size) => insert(size, start + size)))
     await commit(...[1, 2].map((size) => insert(size, start + size, 1)))
     await commit({ kind: 'request-checkpoint-reissue', log: 1, size: 1 })
@@ -71,7 +71,7 @@ describeOnBothEngines('thinning', (create) => {
     expect([await sizes(), await sizes(1)]).toEqual([[2], [1, 2]])
   })
 
-  it('goes on where it stopped, in hours of more checkpoints than it reads at once', async () => {
+  it('garbage collection continues where it stopped within an hour of many checkpoints', async () => {
     const many = Array.from({ length: 1_200 }, (_, i) => insert(i + 1, start + i))
     for (let at = 0; at < many.length; at += 200) await commit(...many.slice(at, at + 200))
     await commit(cosign(7, line('a')))
@@ -85,7 +85,7 @@ describeOnBothEngines('thinning', (create) => {
     expect(await sizes()).toEqual([7, 1_200, 1_202])
   })
 
-  it('takes nothing that was signed anew or stamped since it was read', async () => {
+  it('garbage collection deletes no checkpoint that was reissued or timestamped after it was read', async () => {
     await commit(...[1, 2].map((size) => insert(size, start + size)))
     await commit({ kind: 'set-timestamp', log: 0, size: 2, token: bytes(9, 1) })
     await commit({ kind: 'delete-checkpoint', log: 0, size: 1, signedAt: start })

@@ -94,7 +94,7 @@ async function runInOrder(keepers: readonly Keeper[], choices: readonly number[]
   }
 }
 
-it('is late, not damaged, when a larger checkpoint comes between any two of its operations', async () => {
+it('a pin write is late, not damaged, when a larger checkpoint is written between any two of its operations', async () => {
   for (const [first, second] of [
     [5, 6],
     [6, 5],

@@ -27,7 +27,7 @@ const note = (size: number, fill = size, origin = testOrigin): string =>
   signCheckpoint({ origin, size, root: new Uint8Array(32).fill(fill) }, [key])
 const lockFolder = (): string => join(machine.folder, 'pinned-checkpoints', encodeURIComponent(testOrigin))
 
-it('has nothing at first, then the largest checkpoint that was kept, for another process too', async () => {
+it('the pin is empty at first, then holds the largest checkpoint, for other processes too', async () => {
   expect(await checkpointPin.find(testOrigin)).toBeUndefined()
   await checkpointPin.keep(note(5))
   await checkpointPin.keep(note(9))
@@ -38,7 +38,7 @@ it('has nothing at first, then the largest checkpoint that was kept, for another
   expect(readdirSync(lockFolder())).toHaveLength(1)
 })
 
-it('never goes back, whatever process comes late', async () => {
+it('a smaller checkpoint of a slow process never replaces a larger one', async () => {
   await checkpointPin.keep(note(9))
   await openCheckpointPin(machine.folder).keep(note(5))
   expect((await checkpointPin.find(testOrigin))?.size).toBe(9)
@@ -48,19 +48,19 @@ it('never goes back, whatever process comes late', async () => {
   expect((await checkpointPin.find(testOrigin))?.size).toBe(29)
 })
 
-it('sorts sizes as numbers', async () => {
+it('checkpoint sizes are compared as numbers', async () => {
   await checkpointPin.keep(note(1_000))
   await checkpointPin.keep(note(999))
   expect((await checkpointPin.find(testOrigin))?.size).toBe(1_000)
 })
 
-it('refuses another checkpoint of the same size', async () => {
+it('another checkpoint of the same size is refused', async () => {
   await checkpointPin.keep(note(5))
   await checkpointPin.keep(note(5))
   await expect(checkpointPin.keep(note(5, 6))).rejects.toThrow(PinnedCheckpointDamaged)
 })
 
-it('says that it is damaged when its file is cut, changed in its size or of another log', async () => {
+it('a pin is damaged if its file is truncated, has a changed size or is of another log', async () => {
   await checkpointPin.keep(note(5))
   const [name = ''] = readdirSync(lockFolder())
   const whole = readFileSync(join(lockFolder(), name), 'utf8')
@@ -75,21 +75,21 @@ it('says that it is damaged when its file is cut, changed in its size or of anot
   }
 })
 
-it('is not disturbed by what a process that died has left', async () => {
+it('leftover files of a killed process have no effect', async () => {
   await checkpointPin.keep(note(5))
   writeFileSync(join(lockFolder(), '.123-abcdef'), 'half')
   await checkpointPin.keep(note(6))
   expect((await checkpointPin.find(testOrigin))?.size).toBe(6)
 })
 
-it('keeps the name of the log that goes on, the last one that was said', async () => {
+it('the pin keeps the last successor of a log', async () => {
   expect(await checkpointPin.findSuccessor(testOrigin)).toBeUndefined()
   await checkpointPin.close(testOrigin, `${testOrigin}-2`)
   await checkpointPin.close(testOrigin, `${testOrigin}-3`)
   expect(await checkpointPin.findSuccessor(testOrigin)).toBe(`${testOrigin}-3`)
 })
 
-it('fails when it cannot write', async () => {
+it('a pin that cannot be written fails', async () => {
   rmSync(machine.folder, { recursive: true })
   mkdirSync(machine.folder)
   writeFileSync(join(machine.folder, 'pinned-checkpoints'), 'a file')

@@ -10,7 +10,7 @@ const leaves = Array.from(
   (_, i) => new Uint8Array(createHash('sha256').update(`${i}`).digest()),
 )
 
-it('has the root of every size, and the tiles of every level', () => {
+it('a recomputed tree has the root of every size and the tiles of every level', () => {
   for (const size of [0, 1, 2, 3, 7, 255, 256, 257, 511, 512, 513, 1000, 65_537]) {
     const tiles = new Map<string, ComputedTile>()
     const tree = growTree((tile) => tiles.set(`${tile.level}/${tile.index}`, tile))
@@ -27,7 +27,7 @@ it('has the root of every size, and the tiles of every level', () => {
   }
 })
 
-it('goes on from the tiles that an older tree ended in', () => {
+it('a recomputed tree continues from the last tiles of an older tree', () => {
   for (const size of [1, 255, 256, 300, 65_600]) {
     const plain = plainTiles(leaves.slice(0, size))
     const edge = [0, 1, 2].map((level) => {
@@ -42,7 +42,7 @@ it('goes on from the tiles that an older tree ended in', () => {
   }
 })
 
-it('hashes an entry as a leaf', () => {
+it('an entry is hashed as a leaf of RFC 6962', () => {
   const entry = new Uint8Array(Buffer.from('L123456'))
   expect(Buffer.from(hashLeaf(entry)).toString('hex')).toBe(
     '395aa064aa4c29f7010acfe3f25db9485bbd4b91897b6ad7ad547639252b4d56',

@@ -43,7 +43,7 @@ function isIncluded(position: number, size: number, root: Uint8Array, path: read
   return sn === 0 && Buffer.compare(r, root) === 0
 }
 
-it('has the known hashes of RFC 6962', () => {
+it('the empty tree and leaves have the known hashes of RFC 6962', () => {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
   const text = (value: string) => new Uint8Array(Buffer.from(value))
   expect(hex(emptyRoot(sodiumPrimitives))).toBe(
@@ -55,7 +55,7 @@ it('has the known hashes of RFC 6962', () => {
   )
 })
 
-it('grows to the same tree in pieces of any size', () => {
+it('batches of any size grow the same tree', () => {
   for (const step of [1, 7, 255, 256, 257]) {
     let state: GrowingBatch['state'] = { log: 0, origin: 'o', size: 0, root: emptyRoot(sodiumPrimitives) }
     const tiles = new Map<string, TileRecord>()
@@ -79,7 +79,7 @@ it('grows to the same tree in pieces of any size', () => {
   }
 })
 
-it('does not grow a tree whose tiles, root or leaves were changed', () => {
+it('a tree with changed tiles, root or leaves does not grow', () => {
   const state = { log: 0, origin: 'o', size: 2, root: rootOf(2) }
   const edge = [
     { log: 0, level: 0, index: 0, hashes: plainTiles(hashes.slice(0, 2)).get('0/0') ?? new Uint8Array(0) },
@@ -104,7 +104,7 @@ it('does not grow a tree whose tiles, root or leaves were changed', () => {
   ).toThrow(TreeDamaged)
 })
 
-it('proves every leaf of small trees, and chosen ones of larger ones', async () => {
+it('inclusion proofs verify for every leaf of small trees and chosen leaves of larger ones', async () => {
   const sizes = [...Array.from({ length: 20 }, (_, i) => i + 1), 255, 256, 257, 511, 513, 700]
   for (const size of sizes) {
     const tiles = tilesOf(size)
@@ -120,7 +120,7 @@ it('proves every leaf of small trees, and chosen ones of larger ones', async () 
   await expect(inclusionProof(tilesOf(5), 5, 5)).rejects.toThrow(FormatError)
 })
 
-it('proves that a tree is the beginning of another, and of no other', async () => {
+it('consistency proofs verify for each earlier tree and for no other tree', async () => {
   const sizes = [...Array.from({ length: 18 }, (_, i) => i), 255, 256, 257, 512, 600]
   for (const to of sizes) {
     const tiles = tilesOf(to)

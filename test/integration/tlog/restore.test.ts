@@ -1,4 +1,4 @@
-/** What a log does when the database is not the one that it signed. */
+/** A log whose database is not the one that was signed, and its recovery. */
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,6 +19,7 @@ import {
   openPaths,
   openTestLog,
 } from '../../support/opened-log.ts'
+import { until } from '../../support/until.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
 
 let database: TestDatabase & { readonly path: string }
@@ -47,7 +48,7 @@ async function close(log: OpenedLog): Promise<void> {
   await log.close()
 }
 
-/** Adds leaves and has them signed: a stop does both. */
+/** Appends entries and stops the log, which sequences and signs them. */
 async function add(count: number): Promise<void> {
   const log = await open()
   await appendPending(log.paths.store, ...Array.from({ length: count }, () => pendingEntry(freshSeed())))
@@ -63,7 +64,7 @@ function restore(): void {
 
 async function expectRefused(log: OpenedLog, refusal: Refusal): Promise<void> {
   expect((await log.log.status()).health).toBe(refusal)
-  expect(log.events).toContainEqual({ kind: 'health', health: { kind: 'refused', refusal } })
+  expect(log.events).toContainEqual({ kind: 'health', health: refusal })
   let error: unknown
   try {
     log.log.gate.assertAcceptingEntries()
@@ -74,7 +75,7 @@ async function expectRefused(log: OpenedLog, refusal: Refusal): Promise<void> {
   expect(error).toMatchObject({ code: 'unavailable' })
 }
 
-it('starts with a leaf that says so, signed at once, and goes on after a restart', async () => {
+it('a log starts with a signed log-started entry and continues after a restart', async () => {
   const first = await open()
   const status = { health: 'open', origin: testOrigin, size: 1, checkpointSize: 1, pending: 0 }
   expect(await first.log.status()).toMatchObject(status)
@@ -90,7 +91,7 @@ it('starts with a leaf that says so, signed at once, and goes on after a restart
   expect(await (await open()).log.status()).toMatchObject({ health: 'open', size: 4, checkpointSize: 4 })
 })
 
-it('refuses a database that is behind the anchor, and neither signs nor sequences', async () => {
+it('a log behind its pinned checkpoint is refused and neither signs nor sequences', async () => {
   await add(3)
   backUp()
   await add(2)
@@ -110,7 +111,7 @@ it('the service refuses a restored database that has since grown to the same or 
   backUp()
   await add(2)
   restore()
-  // Somewhere else, where nobody knew of the two leaves that were lost.
+  // Another machine, without a pin of the two lost entries.
   const elsewhere = newMachine()
   const other = await openPaths(database.location, elsewhere.folder)
   await trustDatabase(other)
@@ -136,7 +137,7 @@ it('the service detects a database that is replaced with an old copy while the s
   await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
   log.log.gate.notify()
   await until(async () => (await log.log.status()).checkpointSize === 6)
-  // What a restore of PostgreSQL under a running service comes to.
+  // As a restore of PostgreSQL under a running service does.
   await database.sql('delete from tlog_checkpoints where size > 4')
   await database.sql('delete from tlog_entries where global_index > 3')
   await database.sql('update tlog_tiles set hashes = substr(hashes, 1, 128)')
@@ -148,7 +149,7 @@ it('the service detects a database that is replaced with an old copy while the s
   expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, pending: 1 })
 })
 
-it('refuses an empty database under the name of a log that was signed', async () => {
+it('an empty database is refused under the origin of a signed log', async () => {
   await add(1)
   rmSync(database.path)
   const log = await open()
@@ -182,7 +183,7 @@ it('the service refuses a changed tree, checkpoint or pinned checkpoint', async 
   }
 })
 
-it('refuses a checkpoint of another tree, though the key of the log has signed it', async () => {
+it('a checkpoint of another tree is refused, even with a signature of the log key', async () => {
   await add(5)
   const paths = await openPaths(database.location, machine.folder)
   const key = paths.keyring.current('log', 1_764_000_000)
@@ -192,7 +193,7 @@ it('refuses a checkpoint of another tree, though the key of the log has signed i
   await expectRefused(await open(), 'checkpoint-differs')
 })
 
-it('stops when a staged leaf was changed, and goes on when it is gone', async () => {
+it('the log stops at a changed pending entry and continues after its deletion', async () => {
   const log = await open()
   await appendPending(log.paths.store, pendingEntry(freshSeed(), { leaf: Uint8Array.of(1) }))
   log.log.gate.notify()
@@ -202,7 +203,7 @@ it('stops when a staged leaf was changed, and goes on when it is gone', async ()
   await until(async () => (await log.log.status()).health === 'open')
 })
 
-it('starts a new origin that cites what was signed last, and then goes on by itself', async () => {
+it('a new log references the last signed checkpoint, and a running service continues with it', async () => {
   await add(3)
   backUp()
   await add(2)
@@ -231,12 +232,12 @@ it('starts a new origin that cites what was signed last, and then goes on by its
   })
   log.log.gate.assertAcceptingEntries()
   await close(log)
-  // The backup of the old log is put back once more: it is known to be over, whatever its size.
+  // A backup of the replaced log is refused, whatever its size.
   restore()
   await expectRefused(await open(), 'log-continued')
 })
 
-it('takes the next name each time, and none that was signed under', async () => {
+it('each new log gets the next unused origin', async () => {
   await add(3)
   backUp()
   for (const name of [`${testOrigin}-2`, `${testOrigin}-3`]) {
@@ -248,7 +249,7 @@ it('takes the next name each time, and none that was signed under', async () => 
   }
 })
 
-it('ends a log in good order with a checkpoint over all of it', async () => {
+it('a log that is replaced without a loss ends with a checkpoint over all of its entries', async () => {
   const log = await open()
   await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
   log.log.gate.notify()
@@ -262,7 +263,7 @@ it('ends a log in good order with a checkpoint over all of it', async () => {
   expect((await log.log.status()).health).toBe('open')
 })
 
-it('leaves no leaf of the old log unsigned when one comes in between', async () => {
+it('an entry sequenced while a log is replaced is covered by its last checkpoint', async () => {
   await add(2)
   const paths = await openPaths(database.location, machine.folder)
   let isFirst = true
@@ -298,7 +299,7 @@ it('the service refuses to open a log without a pinned checkpoint until an opera
   fresh.remove()
 })
 
-it('trusts no database that is behind an anchor', async () => {
+it('an operator cannot trust a database that is behind a pinned checkpoint', async () => {
   await add(3)
   backUp()
   await add(2)
@@ -308,14 +309,14 @@ it('trusts no database that is behind an anchor', async () => {
   await paths.store.close()
 })
 
-it('gets its anchor from a process that has one, on a new machine', async () => {
+it('a new machine gets a pinned checkpoint from a running process that has one', async () => {
   await add(3)
   const here = await open()
   const fresh = newMachine()
   const there = await open(fresh.folder)
   expect(await there.log.status()).toMatchObject({ health: 'open', checkpointSize: 4 })
   expect((await there.paths.checkpointPin.find(testOrigin))?.size).toBe(4)
-  // From then on each keeps what the other signs.
+  // From then on each pins what the other signs.
   await appendPending(here.paths.store, pendingEntry(freshSeed()))
   here.log.gate.notify()
   await until(async () => (await there.paths.checkpointPin.find(testOrigin))?.size === 5)
@@ -323,7 +324,7 @@ it('gets its anchor from a process that has one, on a new machine', async () => 
   fresh.remove()
 })
 
-it('gets no anchor from a process that has none either', async () => {
+it('processes without a pinned checkpoint get none from each other', async () => {
   await add(3)
   const [one, two] = [newMachine(), newMachine()]
   const logs = await Promise.all([open(one.folder), open(two.folder)])
@@ -334,8 +335,3 @@ it('gets no anchor from a process that has none either', async () => {
   one.remove()
   two.remove()
 })
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) if (await isSo()) return
-  throw new Error('it did not come to that')
-}

@@ -5,7 +5,7 @@ import { parseRetention, retentionOf } from '../../../service/tlog/settings.ts'
 
 const day = 86_400
 
-it('is 190 days for events of security, a year for reads and five for writes', () => {
+it('retention is 190 days for security events, one year for reads and five years for writes', () => {
   const settings = parseRetention(undefined)
   expect(retentionOf(settings, 'request', 'reads')).toEqual({ text: '1y', seconds: 365 * day })
   expect(retentionOf(settings, 'request', 'writes')).toEqual({ text: '5y', seconds: 1825 * day })
@@ -15,7 +15,7 @@ it('is 190 days for events of security, a year for reads and five for writes', (
   expect(retentionOf(settings, 'key-rotated', undefined).text).toBe('190d')
 })
 
-it('changes what it names, and keeps the rest', () => {
+it('MINISEAL_RETENTION changes the classes that it names', () => {
   const settings = parseRetention('writes=10y, security=365d')
   expect(settings).toEqual({
     security: { text: '365d', seconds: 365 * day },
@@ -25,13 +25,13 @@ it('changes what it names, and keeps the rest', () => {
 })
 
 it.each(['', 'writes', 'writes=', 'writes=5', 'writes=0y', 'writes=5m', 'other=1y', 'reads=1y,reads=2y'])(
-  'refuses %j',
+  'the retention %j is refused',
   (text) => {
     expect(() => parseRetention(text)).toThrow(/MINISEAL_RETENTION/)
   },
 )
 
-it('is named among what is wrong with a configuration', () => {
+it('an invalid retention is reported among the errors of a configuration', () => {
   const environment = { MINISEAL_DATABASE: 'sqlite::memory:', MINISEAL_RETENTION: 'writes=for ever' }
   expect(() => readConfig(environment)).toThrow(/MINISEAL_RETENTION/)
 })

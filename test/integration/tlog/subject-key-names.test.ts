@@ -13,7 +13,7 @@ it('a user’s key name has 16 bytes, and other blind indexes have 8', () => {
   expect(lengths).toEqual([16, 8, 8, 8, 8])
 })
 
-it('stores each key and entry of a user under the whole name', async () => {
+it('each key and entry of a user is stored under the whole name', async () => {
   const service = await startTestService()
   try {
     for (const openid of ['one', 'another']) await logIn(service, { openid })

@@ -28,7 +28,7 @@ const transfer = () => {
   )
 }
 
-it('holds while requests come in, and from outside with the published key and a token', async () => {
+it('the log of a running service verifies in the database, and over HTTP with the published key and a token', async () => {
   expect((await transfer()).code).toBe(0)
   await isSettled(service)
   const beside = await runCommand(verify, ['--json'], service.environment)
@@ -46,7 +46,7 @@ it('holds while requests come in, and from outside with the published key and a 
   })
 })
 
-it('exports what was done, and the log still holds with the entry that tells of it', async () => {
+it('an export adds an entry about itself, and the log still verifies', async () => {
   const rows = await runCommand(exportCommand, ['--format', 'jsonl'], service.environment)
   expect(rows.out).toContain('"kind":"log-started"')
   await isSettled(service)

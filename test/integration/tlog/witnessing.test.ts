@@ -1,4 +1,4 @@
-/** Witnesses: asked for each checkpoint, believed in nothing, waited for by nobody. */
+/** Requests to witnesses for every checkpoint; their answers are verified, and nothing waits for them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { verifyByPolicy } from '../../../crypto/tlog/tlog-policy.ts'
@@ -6,6 +6,7 @@ import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { appendPending, pendingEntry, testOrigin } from '../../support/log-records.ts'
 import { freshSeed, type Machine, newMachine, type OpenedLog, openTestLog } from '../../support/opened-log.ts'
 import { startTestWitness, type TestWitness } from '../../support/test-witness.ts'
+import { until } from '../../support/until.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
 
 let database: TestDatabase
@@ -34,11 +35,6 @@ async function grow(leaves: number): Promise<void> {
   log.log.gate.notify()
 }
 
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) if (await isSo()) return
-  throw new Error(`it did not come to that: ${JSON.stringify(await log.log.status())}`)
-}
-
 const stateOf = async ({ witness }: TestWitness) =>
   (await log.log.status()).witnesses.find(({ name }) => name === witness.name)
 
@@ -50,7 +46,7 @@ const isCosigned =
     return checkpointSize === size && states.every((state) => state?.behind === 0 && state.failure === null)
   }
 
-it('cosign every checkpoint, and what is served passes a policy that asks for all of them', async () => {
+it('every witness cosigns every checkpoint, and served checkpoints satisfy a policy that requires all of them', async () => {
   await until(isCosigned(1, one, two))
   await grow(3)
   await until(isCosigned(4, one, two))
@@ -70,7 +66,7 @@ it('cosign every checkpoint, and what is served passes a policy that asks for al
   expect(() => verifyByPolicy(sodiumPrimitives, note, policy)).toThrow()
 })
 
-it('that are down cost their cosignature and nothing else, and are asked again', async () => {
+it('a witness that is down delays only its own cosignature and is asked again', async () => {
   await until(isCosigned(1, one, two))
   two.instead = { status: 503, body: '' }
   await grow(2)
@@ -86,7 +82,7 @@ it('that are down cost their cosignature and nothing else, and are asked again',
   await until(isCosigned(4, one, two))
 })
 
-it('that know less or more than we think are asked from where they are', async () => {
+it('a witness that reports another size is asked from that size, unless it is larger than the log', async () => {
   await until(isCosigned(1, one))
   one.seen = { size: 0, root: one.seen.root }
   await grow(4)
@@ -98,7 +94,7 @@ it('that know less or more than we think are asked from where they are', async (
   )
 })
 
-it('are believed in nothing that they did not sign themselves', async () => {
+it('only valid cosignatures of the witness itself are stored', async () => {
   await until(isCosigned(1, one, two))
   const { cosignatures: before } = (await log.log.reader.latestCheckpoint()) ?? {}
   const [foreign = ''] = (before ?? '').split('\n').filter((line) => line.includes('/two'))

@@ -159,7 +159,7 @@ describe('a checkpoint is refused', () => {
     expect(answer.status).toBe(422)
   })
 
-  it('of the same size with another root with 422, and the operator has both', async () => {
+  it('of the same size with another root with 422, and the operator gets both', async () => {
     await asked.ask(0, 7)
     expect((await asked.post(requestBody(7, [], forkedCheckpoint(7)))).status).toBe(422)
     expect((await latest()).text).toContain(encodeBase64(tree.mth(0, 7)))

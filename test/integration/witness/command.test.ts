@@ -57,7 +57,9 @@ async function start(port: number, ...more: string[]): Promise<Started> {
 }
 
 describe('audit witness', () => {
-  it('prints its key, cosigns with it, keeps it, and ends well', { timeout: 120_000 }, async () => {
+  it('miniseal audit witness prints its key, cosigns with it, keeps it, and exits with 0', {
+    timeout: 120_000,
+  }, async () => {
     const port = await freePort()
     const first = await start(port, '--name', 'host.example/witness')
     const key = parseVerifierKey(primitives, first.vkey)
@@ -76,7 +78,7 @@ describe('audit witness', () => {
     expect(await second.post(honestBody(0, 7))).toEqual({ status: 409, text: '7\n' })
   })
 
-  it('has written down what it has answered, even when it is killed at once', {
+  it('a witness has stored every checkpoint that it cosigned when it is killed', {
     timeout: 120_000,
   }, async () => {
     const port = await freePort()
@@ -92,7 +94,9 @@ describe('audit witness', () => {
     expect(await post(honestBody(0, 70))).toEqual({ status: 409, text: '70\n' })
   })
 
-  it('tells one story, though two processes hear two at once', { timeout: 120_000 }, async () => {
+  it('two processes of one witness cosign one of two inconsistent checkpoints', {
+    timeout: 120_000,
+  }, async () => {
     const ports = [await freePort(), await freePort()]
     const [first, second] = await Promise.all(
       ports.map((port) => start(port, '--name', 'host.example/witness')),
@@ -111,7 +115,7 @@ describe('audit witness', () => {
     expect(answers.filter(({ status }) => status !== 200 && status !== 409)).toEqual([])
   })
 
-  it('reports a log that has signed two trees of one size, with both notes', {
+  it('a witness reports both notes of a log that signed two trees of one size', {
     timeout: 120_000,
   }, async () => {
     const { command, post } = await start(await freePort(), '--name', 'host.example/witness')
@@ -126,7 +130,7 @@ describe('audit witness', () => {
     expect(err).toContain(checkpointOf(7))
   })
 
-  it('explains itself, and how it is called', async () => {
+  it('miniseal audit witness refuses wrong options by name', async () => {
     expect(witness.usage).toContain('/add-checkpoint')
     const database = join(folder.path, 'x.db')
     const wrong = [

@@ -60,7 +60,7 @@ const untilEvent = (event: object) =>
   vi.waitFor(() => expect(lastEvent()).toMatchObject(event), { timeout: 60_000 })
 
 describe('a witness that follows a log', () => {
-  it('cosigns as the log grows', async () => {
+  it('a witness cosigns the log that it follows as it grows', async () => {
     for (const size of sizes) {
       checkpoint = notes.get(size)
       await untilSeen(size)
@@ -69,7 +69,7 @@ describe('a witness that follows a log', () => {
     expect((await asked.get(`/${hash}/checkpoint`)).text).toContain('\n70000\n')
   })
 
-  it('reads no more than the tiles of the proof', async () => {
+  it('a witness reads only the tiles of the proof', async () => {
     checkpoint = notes.get(300)
     await untilSeen(300)
     server.arrived.length = 0
@@ -79,7 +79,7 @@ describe('a witness that follows a log', () => {
     expect(tiles.size).toBeLessThanOrEqual(6)
   })
 
-  it('takes a full tile where the partial one is gone', async () => {
+  it('a witness reads the full tile where the partial one is gone', async () => {
     checkpoint = notes.get(1)
     await untilSeen(1)
     rmSync(join(log.path, 'tile/0/001.p/44'))
@@ -101,7 +101,7 @@ describe('a witness that follows a log', () => {
     await untilSeen(70_000)
   })
 
-  it('reports a log that was written anew', async () => {
+  it('a witness reports a log that was rewritten', async () => {
     checkpoint = notes.get(300)
     await untilSeen(300)
     const forged = signCheckpoint(primitives, { origin, size: 400, root: fixed('another tree') }, [logSigner])
@@ -111,7 +111,7 @@ describe('a witness that follows a log', () => {
     await untilSeen(300)
   })
 
-  it('reports a log that cannot be read, and one that somebody else signed', async () => {
+  it('a witness reports an unreadable log and one with a foreign signature', async () => {
     await untilSeen(1)
     checkpoint = undefined
     await untilEvent({ kind: 'unreadable', message: 'the log has no checkpoint' })

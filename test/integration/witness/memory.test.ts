@@ -37,7 +37,7 @@ describe('a witness', () => {
     await second.stop()
   })
 
-  it('cosigns one of two stories that are told at once to two of its servers', async () => {
+  it('of two inconsistent checkpoints sent to two servers at once, a witness cosigns one', async () => {
     const both = await Promise.all([startAskedWitness({ database }), startAskedWitness({ database })])
     const bodies = [honestBody(0, 7), requestBody(0, [], forkedCheckpoint(7))]
     const answers = await Promise.all(
@@ -53,7 +53,7 @@ describe('a witness', () => {
     await Promise.all(both.map((each) => each.stop()))
   })
 
-  it('cosigns one of many that each go on from the same checkpoint', async () => {
+  it('of many checkpoints that continue the same one, a witness cosigns one', async () => {
     const asked = await startAskedWitness({ database })
     await asked.ask(0, 7)
     const sizes = Array.from({ length: 30 }, (_, i) => 8 + i)
@@ -63,7 +63,7 @@ describe('a witness', () => {
     await asked.stop()
   })
 
-  it('cosigns nothing that it could not write down, and says so', async () => {
+  it('a witness that cannot store a checkpoint does not cosign it and reports the failure', async () => {
     const asked = await startAskedWitness({ database })
     await asked.ask(0, 7)
     const other = new Database(database)
@@ -87,7 +87,7 @@ describe('the memory of a witness', () => {
     store.close()
   })
 
-  it('stays as it is when the decision is no', () => {
+  it('a refusal does not change the state of a witness', () => {
     const store = openWitnessStore(database)
     store.update(origin, () => checkpointOf(7))
     expect(() =>
@@ -99,14 +99,14 @@ describe('the memory of a witness', () => {
     store.close()
   })
 
-  it('is on the disk, with every commit', () => {
+  it('every commit of a witness is flushed to the disk', () => {
     openWitnessStore(database).close()
     const connection = new Database(database)
     expect(connection.pragma('journal_mode', { simple: true })).toBe('wal')
     connection.close()
   })
 
-  it('is no other database', () => {
+  it('a witness refuses a database of another program', () => {
     const other = new Database(database)
     other.exec('create table something (id integer)')
     other.close()
@@ -119,7 +119,7 @@ describe('the memory of a witness', () => {
 describe('the key of a witness', () => {
   const path = () => join(folder.path, 'keys', 'witness.db.key')
 
-  it('is made once, for its owner alone, and stays', () => {
+  it('the key of a witness is created once and only its owner can read it', () => {
     const made = openWitnessKey(path(), undefined, 'host.example/witness')
     expect(statSync(path()).mode & 0o777).toBe(0o600)
     expect(openWitnessKey(path(), undefined, 'another.example')).toEqual(made)
@@ -128,24 +128,24 @@ describe('the key of a witness', () => {
     expect(key).toEqual({ kind: 'cosignature', name: 'host.example/witness', publicKey: made.publicKey })
   })
 
-  it('is another one for every witness', () => {
+  it('every witness creates another key', () => {
     const one = openWitnessKey(path(), 'a.example', '')
     const two = openWitnessKey(`${path()}2`, 'a.example', '')
     expect(one.publicKey).not.toEqual(two.publicKey)
   })
 
-  it('keeps its name', () => {
+  it('the key file keeps the name of the witness', () => {
     openWitnessKey(path(), 'a.example', '')
     expect(() => openWitnessKey(path(), 'b.example', '')).toThrow(/cannot change/)
   })
 
-  it('is not used when others may read it', () => {
+  it('a key file that others can read is refused', () => {
     openWitnessKey(path(), 'a.example', '')
     chmodSync(path(), 0o640)
     expect(() => openWitnessKey(path(), 'a.example', '')).toThrow(/chmod 600/)
   })
 
-  it('is refused when it is not whole, without telling what is there', () => {
+  it('a damaged key file is refused without printing its contents', () => {
     openWitnessKey(path(), 'a.example', '')
     const text = readFileSync(path(), 'utf8')
     const wrong = [
@@ -163,7 +163,7 @@ describe('the key of a witness', () => {
     }
   })
 
-  it('has a name that fits into a note', () => {
+  it('the name of a witness is valid in a note', () => {
     mkdirSync(join(folder.path, 'keys'))
     for (const name of ['', 'a b', 'a+b', 'a\nb'])
       expect(() => openWitnessKey(path(), name, 'x')).toThrow(WitnessKeyError)

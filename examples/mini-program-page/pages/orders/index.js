@@ -21,7 +21,7 @@ Page({
     })
   },
 
-  /** Shows an error in the user's language: every error of the channel has a text. */
+  /** Shows the message of an error. All errors of the channel are ChannelErrors. */
   async run(action) {
     this.setData({ message: '' })
     try {

@@ -121,16 +121,11 @@ export const userCalls = {
   login: () => post('wechat/code', { openid: openid() }),
   checkIsSupportSoterAuthentication: () => ({ supportMode: ['fingerPrint'] }),
   checkIsSoterEnrolledInDevice: () => ({ isEnrolled: true }),
-  startSoterAuthentication: async ({
-    challenge,
-    authContent,
-  }: {
-    challenge: string
-    authContent?: string
-  }) => {
+  startSoterAuthentication: async (options: { challenge: string; authContent?: string }) => {
+    const { challenge, authContent = '' } = options
     if (challenge === '' || challenge.length > 512) throw new ApiFailure('no challenge', { errCode: 90004 })
-    const result = await showBiometricPrompt(authContent ?? '', language().startsWith('zh'))
-    if (result !== 'confirmed') throw new ApiFailure('cancel', { errCode: 90008 })
+    const isConfirmed = await showBiometricPrompt(authContent, language().startsWith('zh'))
+    if (!isConfirmed) throw new ApiFailure('cancel', { errCode: 90008 })
     const signed = await post('wechat/soter', { openid: openid(), challenge })
     return { ...signed, authMode: 'fingerPrint', errCode: 0 }
   },

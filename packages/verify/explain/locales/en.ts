@@ -1,4 +1,4 @@
-/** The texts of a report in English. `{}` stands for the detail of a finding. */
+/** The English texts of a report. `{}` is replaced by the detail of a finding. */
 export const en = {
   labels: {
     signature: 'Form, tag and coverage',
@@ -35,7 +35,7 @@ export const en = {
     'method-override':
       'the method is {} (from X-HTTP-Method-Override): sign the method that is actually sent',
     'method-other': 'the method is {}: a redirect, a cache or a framework changed it',
-    'host-other': 'the host is {} (from Host). --origin says another: is it the MINISEAL_ORIGIN?',
+    'host-other': 'the host is {} (from Host), not that of --origin. Does --origin equal MINISEAL_ORIGIN?',
     'host-forwarded':
       'the host is {} (from a field of a proxy): a proxy replaced Host. Forward it unchanged, or verify with MINISEAL_ORIGIN',
     'host-port-removed': 'the host has no port: {}',
@@ -129,7 +129,7 @@ export const en = {
     'token-gone': 'authorization is absent: a proxy removed it, or the client did not send it',
     'token-unreadable': 'authorization is not an access token of the service: {}',
     'token-of-other-key': 'the token is bound to the key {}: another device or another login',
-    'token-of-other-service': 'the token is of another service: {}. Another environment? Use --origin',
+    'token-of-other-service': 'the token belongs to another service: {}. Another environment? Use --origin',
     'token-late': 'the token expired {} s ago',
     'token-key-missing':
       'the token is not verified: its key {} is not known. Use --jwks https://…/.well-known/jwks.json',
@@ -148,7 +148,7 @@ export const en = {
       'both bases are equal and the signature does not verify: a wrong key, or a signature of something else',
     'base-differs': 'the bases differ in {}, and no known change explains it',
     'base-not-signed':
-      'the signature does not verify over the base of --base either: it is of another request, or the key is wrong',
+      'the signature does not verify over the base of --base either: it belongs to another request, or the key is wrong',
     'service-same':
       'the service computed exactly this base: nothing changed on the way. The key or the signature is wrong',
     'service-differs': 'the service computed another base, and no known change explains it',

@@ -10,9 +10,9 @@ export interface Localization {
   readonly translate: (name: MessageName) => string
   readonly find: (name: string) => string | undefined
   readonly count: (n: number) => string
-  /** In seconds, in the browser's time zone. */
+  /** Formats a time to seconds, in the browser's time zone. */
   readonly time: (milliseconds: number) => string
-  /** In milliseconds, with the time zone. */
+  /** Formats a time to milliseconds, with the time zone. */
   readonly exact: (milliseconds: number) => string
   /** A duration, for example `3 min`. */
   readonly span: (seconds: number) => string

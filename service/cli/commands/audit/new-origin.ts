@@ -23,10 +23,10 @@ Inform your auditors that the old log is final.
   environment: serviceEnvironment,
   async run({ origin: given }, terminal) {
     const name = readOrigin(given)
-    return await withLogContext(terminal, async ({ config, paths, authority, now }) => {
+    return await withLogContext(terminal, async ({ config, parts, authority, now }) => {
       const base = name ?? config.log.origin ?? defaultOrigin(authority, now)
       const { origin, previous } = await asCommandFailed(
-        () => startNextLog(paths, base, now),
+        () => startNextLog(parts, base, now),
         RecoveryRefused,
       )
       terminal.out(`started log ${origin}\n`)

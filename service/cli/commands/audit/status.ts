@@ -16,16 +16,16 @@ Exit status: 0 if the log is open, 1 if it is closed.
 `,
   environment: serviceEnvironment,
   run: async (_values, terminal) =>
-    await withLogContext(terminal, async ({ paths, now }) => {
-      const assessment = await assessLog(paths)
+    await withLogContext(terminal, async ({ parts, now }) => {
+      const assessment = await assessLog(parts)
       if (assessment.kind === 'unstarted') {
         terminal.out('no log; the service creates it at the first start\n')
         return 0
       }
-      const pending = await paths.store.countPending()
+      const pending = await parts.store.countPending()
       const facts = [
-        ...describeLog(assessment, paths.origin, pending, now),
-        ...describeWitnesses(await paths.store.listWitnesses(), assessment),
+        ...describeLog(assessment, parts.origin, pending, now),
+        ...describeWitnesses(await parts.store.listWitnesses(), assessment),
       ]
       for (const [name, text] of facts) terminal.out(`${name.padEnd(12)} ${text}\n`)
       if (assessment.kind === 'sound') {

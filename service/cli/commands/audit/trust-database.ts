@@ -11,8 +11,8 @@ not needed while a process with a pinned checkpoint runs on another machine: the
 `,
   environment: serviceEnvironment,
   run: async (_values, terminal) =>
-    await withLogContext(terminal, async ({ paths }) => {
-      const { origin, size } = await asCommandFailed(() => trustDatabase(paths), RecoveryRefused)
+    await withLogContext(terminal, async ({ parts }) => {
+      const { origin, size } = await asCommandFailed(() => trustDatabase(parts), RecoveryRefused)
       terminal.out(`pinned ${origin}, ${size} entries\n`)
       return 0
     }),
