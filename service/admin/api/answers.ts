@@ -175,7 +175,7 @@ export type AuditProblem =
   | 'too_many_concurrent'
   | 'not_for_your_role'
   | 'unknown_parameter'
-  | 'filter_unreadable'
+  | 'invalid_parameter'
   | 'not_found'
   | 'not_yet'
   | 'unavailable'

@@ -21,7 +21,7 @@ import { evidenceResponse, exportResponse, parseFormat, parseLabels } from './do
 import { entryAnswer, mayDisclose, rowsOf } from './entries.ts'
 import { consistencyOf, integrityOf } from './integrity.ts'
 import type { AuditFilter, AuditSearch } from './search.ts'
-import { createAuditSearch, filterNames, findCursor, parseFilter } from './search.ts'
+import { createAuditSearch, filterNames, parseCursor, parseFilter } from './search.ts'
 import { createSessions, type Sessions } from './session.ts'
 import { overviewOf, timelineOf } from './timeline.ts'
 
@@ -77,15 +77,18 @@ function assertOwnSite(site: string | undefined, origin: string | undefined, own
 }
 
 /**
- * Refuses all query parameters except `names`. Ignoring a misspelt filter would return more than the auditor requested.
+ * Refuses all query parameters except `names`, and repeated ones. Ignoring a filter, for example a misspelt one, would
+ * return more than the auditor requested.
  *
- * @throws AuditRefused `unknown_parameter`
+ * @throws AuditRefused `unknown_parameter` or `invalid_parameter`
  */
 function acceptQuery(...names: readonly string[]): MiddlewareHandler<AuditEnvironment> {
   const known = new Set(names)
   return async function assertKnownQuery(c, next) {
-    const unknown = Object.keys(c.req.queries()).find((name) => !known.has(name))
-    if (unknown !== undefined) throw new AuditRefused('unknown_parameter', unknown)
+    for (const [name, values] of Object.entries(c.req.queries())) {
+      if (!known.has(name)) throw new AuditRefused('unknown_parameter', name)
+      if (values.length > 1) throw new AuditRefused('invalid_parameter', name)
+    }
     await next()
   }
 }
@@ -141,8 +144,7 @@ function addReads(app: Hono<AuditEnvironment>, api: Api): void {
     return c.json(await integrityOf(parts, search))
   })
   app.get('/consistency', acceptQuery('origin', 'from'), async (c) => {
-    const from = findCursor(c.req.query('from') ?? '')
-    if (from === undefined) throw new AuditRefused('not_found')
+    const from = parseCursor('from', c.req.query('from') ?? '')
     await accessLog.logAccess(c, 'audit-read', { what: 'consistency' })
     return c.json(await consistencyOf(parts, c.req.query('origin') ?? '', from))
   })
@@ -159,8 +161,7 @@ async function pageAnswer(c: AuditContext, api: Api): Promise<PageAnswer> {
   const after = c.req.query('after')
   if (after !== undefined) return await tailAnswer(c, api, filter, after)
   const before = c.req.query('before')
-  const cursor = before === undefined ? undefined : findCursor(before)
-  if (before !== undefined && cursor === undefined) throw new AuditRefused('not_found')
+  const cursor = before === undefined ? undefined : parseCursor('before', before)
   await accessLog.logAccess(c, 'audit-read', { what: 'search', ...filterFacts(filter) })
   const { entries, next } = await search.page(filter, cursor, pageSize)
   return { entries: await rowsOf(entries, parts.findKey), next: next === undefined ? null : String(next) }
@@ -174,8 +175,7 @@ async function tailAnswer(
   after: string,
 ): Promise<PageAnswer> {
   const { parts, search, accessLog } = api
-  const last = findCursor(after)
-  if (last === undefined) throw new AuditRefused('not_found')
+  const last = parseCursor('after', after)
   const table = filterNames.map((name) => c.req.query(name) ?? '').join('\n')
   await accessLog.logTailAccess(c, table, { what: 'tail', ...filterFacts(filter) })
   const from = Math.max(filter.from ?? 0, parts.now() * 1_000 - tailReach)

@@ -77,7 +77,7 @@ export const auditProblems: { readonly [P in AuditProblem]: AuditProblemDefiniti
   other_site: { status: 403, title: 'Cross-site request' },
   not_for_your_role: { status: 403, title: 'Requires the role discloser' },
   unknown_parameter: { status: 400, title: 'Unknown query parameter' },
-  filter_unreadable: { status: 400, title: 'Invalid filter' },
+  invalid_parameter: { status: 400, title: 'Invalid query parameter' },
   not_found: { status: 404, title: 'Entry not found' },
   not_yet: { status: 409, title: 'Not covered by a checkpoint yet: try again in a few seconds' },
   unavailable: { status: 503, title: 'Access log or database unavailable', retryAfter: 2 },
@@ -115,7 +115,7 @@ export function problemOf(c: Context, thrown: unknown): Response {
 
 function refusalOf(thrown: unknown): AuditRefused {
   if (thrown instanceof AuditRefused) return thrown
-  if (thrown instanceof FilterError) return new AuditRefused('filter_unreadable', thrown.field)
+  if (thrown instanceof FilterError) return new AuditRefused('invalid_parameter', thrown.field)
   if (thrown instanceof StoreUnavailable) return new AuditRefused('unavailable')
   throw thrown
 }

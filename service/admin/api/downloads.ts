@@ -54,10 +54,10 @@ export function exportResponse(
   return new Response(body, { headers: fileHeaders(types[format], `audit.${format}`) })
 }
 
-/** @throws AuditRefused `not_found` for an unknown format */
+/** @throws AuditRefused `invalid_parameter` for an unknown format */
 export function parseFormat(word: string | undefined): ExportFormat {
   if (word === 'csv' || word === 'jsonl') return word
-  throw new AuditRefused('not_found')
+  throw new AuditRefused('invalid_parameter', 'format')
 }
 
 /**
@@ -83,14 +83,14 @@ export async function evidenceResponse(
   }
 }
 
-/** A comma list of labels, attacker-controlled; empty: the proof alone. @throws AuditRefused `not_found` */
+/** A comma list of labels, attacker-controlled; empty: the proof alone. @throws AuditRefused `invalid_parameter` */
 export function parseLabels(words: string): readonly GroupLabel[] {
   return words
     .split(',')
     .filter((word) => word !== '')
     .map((word) => {
       const label = groupLabels.find((known) => known === word)
-      if (label === undefined) throw new AuditRefused('not_found')
+      if (label === undefined) throw new AuditRefused('invalid_parameter', 'groups')
       return label
     })
 }

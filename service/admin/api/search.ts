@@ -50,11 +50,13 @@ export interface AuditFilter {
   readonly hash?: Uint8Array
 }
 
-/** An invalid filter. The message is for the auditor and does not quote the value. */
-export class FilterError extends Error {
-  readonly field: FilterName
+type ParameterName = FilterName | 'before' | 'after'
 
-  constructor(field: FilterName, message: string) {
+/** An invalid filter or cursor. The message is for the auditor and does not quote the value. */
+export class FilterError extends Error {
+  readonly field: ParameterName
+
+  constructor(field: ParameterName, message: string) {
     super(message)
     this.name = 'FilterError'
     this.field = field
@@ -216,8 +218,9 @@ function searchOf(filter: AuditFilter, blindIndexOf: BlindIndexOf): LogSearch {
   }
 }
 
-/** A cursor: a global index in decimal. Attacker-controlled. `undefined` if malformed. */
-export function findCursor(text: string): number | undefined {
+/** The cursor in the query parameter `name`: a global index in decimal. Attacker-controlled. @throws FilterError */
+export function parseCursor(name: ParameterName, text: string): number {
   const globalIndex = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN
-  return Number.isSafeInteger(globalIndex) ? globalIndex : undefined
+  if (!Number.isSafeInteger(globalIndex)) throw new FilterError(name, 'not a cursor')
+  return globalIndex
 }

@@ -29,7 +29,7 @@ describeOnBothEngines('auditors', (create) => {
   const add = (name: string, days = 90): Promise<string | undefined> =>
     addAuditor(store, key, { name, role: 'reader', now: clock, days })
 
-  it('knows an auditor by the token, and keeps neither it nor its digest', async () => {
+  it('an auditor is identified by a token, and neither it nor its digest is stored', async () => {
     const token = await addAuditor(store, key, { name: 'wei', role: 'discloser', now, days: 90 })
     expect(token).toMatch(/^msa_[A-Za-z0-9_-]{43}$/)
     const verify = createAuditorVerifier(store, key, () => clock)
@@ -40,7 +40,7 @@ describeOnBothEngines('auditors', (create) => {
     expect(JSON.stringify(await database.sql('select * from auditors'))).not.toContain(token)
   })
 
-  it('refuses what is no token, another token, and a digest in its place', async () => {
+  it('an invalid token, another token and a digest are refused', async () => {
     const token = (await add('wei')) ?? ''
     const verify = createAuditorVerifier(store, key, () => clock)
     const other = `${token.slice(0, -1)}${token.endsWith('A') ? 'E' : 'A'}`
@@ -90,7 +90,7 @@ describeOnBothEngines('auditors', (create) => {
     expect((await store.commit([revoke])).kind).toBe('refused')
   })
 
-  it('gives a name anew only when its token is worth nothing any more', async () => {
+  it('a name can be reused only after its token expired or was revoked', async () => {
     const first = (await add('wei')) ?? ''
     expect(await add('wei')).toBeUndefined()
     const verify = createAuditorVerifier(store, key, () => clock)

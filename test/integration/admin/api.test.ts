@@ -170,9 +170,28 @@ describeWithBothDatabases('the auditors’ API', (create) => {
         query,
       ).toContain(first?.id)
     }
-    await expectProblem(call('entries?device=short'), 400, 'filter_unreadable')
+    await expectProblem(call('entries?device=short'), 400, 'invalid_parameter')
     const response = await call('entries?device=short')
     expect(await response.json()).toMatchObject({ field: 'device' })
+  })
+
+  it('the API refuses an invalid cursor, format or group, and a repeated parameter, and names the parameter', async () => {
+    await signIn(tokens.discloser)
+    const { entries } = await get<PageAnswer>('entries?kind=login')
+    const before = (await factsOfReads()).length
+    for (const [route, field] of [
+      ['entries?before=x', 'before'],
+      ['entries?after=-1', 'after'],
+      ['entries?user=u_a&user=u_b', 'user'],
+      ['consistency?origin=a/b&from=01', 'from'],
+      ['export?format=xml', 'format'],
+      ['export', 'format'],
+      [`entries/${entries[0]?.id}/evidence?groups=core,other`, 'groups'],
+    ] as const) {
+      const response = await call(route)
+      expect(await response.json()).toMatchObject({ status: 400, code: 'invalid_parameter', field })
+    }
+    expect(await factsOfReads()).toHaveLength(before)
   })
 
   it('the API refuses an unknown query parameter on every route, names it, and logs no access', async () => {
@@ -322,7 +341,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect((await csv.text()).trim().split('\r\n')).toHaveLength(entries.length + 1)
     const lines = (await (await call(`export?format=jsonl&${query}`)).text()).trim().split('\n')
     expect(lines.map((line) => JSON.parse(line).id)).toEqual(entries.map(({ id }) => id))
-    await expectProblem(call('export?format=xml'), 404, 'not_found')
+    await expectProblem(call('export?format=xml'), 400, 'invalid_parameter')
   })
 
   it('proves that the log continues an older one, and refuses a size that it never had', async () => {
@@ -332,7 +351,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect(await get(`${query}&from=3`)).toMatchObject({ origin, from: 3, proof: expect.any(Array) })
     await expectProblem(call(`${query}&from=999999`), 404, 'not_found')
     await expectProblem(call('consistency?origin=elsewhere&from=1'), 404, 'not_found')
-    await expectProblem(call(`${query}&from=x`), 404, 'not_found')
+    await expectProblem(call(`${query}&from=x`), 400, 'invalid_parameter')
   })
 
   it('shows what was changed in the database as changed, and everything else as it is', async () => {

@@ -37,7 +37,7 @@ afterAll(async () => {
 
 const run = (...args: readonly string[]) => runCommand(exportCommand, args, log.environment)
 
-it('writes a line for each entry, the newest first, with what is sealed in it', async () => {
+it('an export has one line for each entry, newest first, with decrypted details', async () => {
   const { out, err, code } = await run('--format', 'jsonl')
   expect({ code, err }).toEqual({ code: 0, err: '1203 entries\n' })
   const rows = out
@@ -64,7 +64,7 @@ it('an export escapes cells that begin like a formula, also after characters at 
   expect(row).toContain(`"'=HYPERLINK(""http://evil"");'=cmd; '=1"`)
 })
 
-it('writes the public facts of a leaf into a cell of their own', async () => {
+it('an export has the public facts of a leaf in one cell', async () => {
   const { out } = await run()
   const [head = '', row = ''] = out.split('\r\n')
   const column = head.split(',').indexOf('facts')
@@ -72,7 +72,7 @@ it('writes the public facts of a leaf into a cell of their own', async () => {
   expect(row).toContain(',erased,"{""by"":""user"",""reason"":""lost""}",')
 })
 
-it('takes the filters of the pages, and refuses what is none', async () => {
+it('an export accepts the filters of the pages and refuses others', async () => {
   expect((await run('--path', '/wallet/*', '--user', 'u_person-1')).err).toBe('400 entries\n')
   await expect(run('--result', 'maybe')).rejects.toThrow(/--result takes/)
   await expect(run('--format', 'xml')).rejects.toThrow(/--format must be/)
@@ -95,7 +95,7 @@ it('an export is logged before its first line, without the values of its filters
   await log.database.sql('drop trigger full')
 })
 
-it('puts a file in its place when it is whole, and leaves nothing when it is not', async () => {
+it('an export replaces its file only when it is complete', async () => {
   const out = join(folder, 'all.csv')
   expect((await run('--out', out)).out).toBe('')
   expect(readFileSync(out, 'utf8').trim().split('\r\n')).toHaveLength(1204)
@@ -104,7 +104,7 @@ it('puts a file in its place when it is whole, and leaves nothing when it is not
   expect(readdirSync(folder)).toEqual(['all.csv'])
 })
 
-it('needs the master key', async () => {
+it('an export requires the master key', async () => {
   const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
   await expect(runCommand(exportCommand, [], without)).rejects.toThrow(/MINISEAL_MASTER_KEY is required/)
 })

@@ -1,14 +1,19 @@
 /** Filters in words, and what they find, on both engines. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FilterInput } from '../../../service/admin/api/search.ts'
-import { createAuditSearch, FilterError, findCursor, parseFilter } from '../../../service/admin/api/search.ts'
+import {
+  createAuditSearch,
+  FilterError,
+  parseCursor,
+  parseFilter,
+} from '../../../service/admin/api/search.ts'
 import { leafIdText } from '../../../service/tlog/entry.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
 import { entryTime, requests, startLog } from '../../support/written-log.ts'
 import { describeOnBothEngines } from '../store/engines.ts'
 
 describe('filters', () => {
-  it('reads every word, and takes an empty one for none', () => {
+  it('a search accepts every filter word and ignores an empty one', () => {
     expect(
       parseFilter({
         from: '2026-01-31',
@@ -33,7 +38,7 @@ describe('filters', () => {
     })
   })
 
-  it('reads a receipt in each of its forms', () => {
+  it('a search accepts a receipt in each of its forms', () => {
     const hash = new Uint8Array(32).map((_, i) => i * 8)
     const base64 = Buffer.from(hash).toString('base64')
     for (const receipt of [
@@ -47,7 +52,7 @@ describe('filters', () => {
     expect(parseFilter({ receipt: '0199c0de-0000-7000-8000-000000000001' }).id).toHaveLength(16)
   })
 
-  it('refuses what is none, and names the word', () => {
+  it('a search refuses an invalid word and names it', () => {
     const wrong: readonly FilterInput[] = [
       { from: 'yesterday' },
       { from: '2026-01-31T08:00:00' },
@@ -71,12 +76,9 @@ describe('filters', () => {
       expect(() => parseFilter(words)).toThrow(FilterError)
       expect(() => parseFilter(words)).toThrow(expect.objectContaining({ field }))
     }
-    expect([findCursor('12'), findCursor('012'), findCursor('-1'), findCursor('9'.repeat(16))]).toEqual([
-      12,
-      undefined,
-      undefined,
-      undefined,
-    ])
+    expect(parseCursor('before', '12')).toBe(12)
+    for (const text of ['', '012', '-1', 'x', '9'.repeat(16)])
+      expect(() => parseCursor('before', text)).toThrow(expect.objectContaining({ field: 'before' }))
   })
 })
 
@@ -104,7 +106,7 @@ describeOnBothEngines('search', (create) => {
     return entries.map(({ globalIndex }) => globalIndex)
   }
 
-  it('finds by each column and tag, the newest first, and by all of them together', async () => {
+  it('a search filters by each column and blind index and by all of them, newest first', async () => {
     expect((await places({})).slice(0, 3)).toEqual([62, 61, 60])
     expect(await places({ kind: 'refused' })).toEqual([41])
     expect(await places({ result: 'refused' })).toEqual([41])
@@ -120,14 +122,14 @@ describeOnBothEngines('search', (create) => {
     expect(await places({ receipt: Buffer.from(entry.hash).toString('base64url') })).toEqual([5])
   })
 
-  it('finds by time to the millisecond, the end not included', async () => {
+  it('a search filters by time to the millisecond, excluding the end', async () => {
     const text = (seed: number): string => new Date(entryTime(seed)).toISOString()
     expect(await places({ from: text(10), to: text(13) })).toEqual([12, 11, 10])
     expect(await places({ from: text(60) })).toEqual([62, 61, 60])
     expect(await places({ to: text(2) })).toEqual([1, 0])
   })
 
-  it('gives every entry once, page by page, while new ones come', async () => {
+  it('pages of a search list every entry once while entries are added', async () => {
     const search = createAuditSearch(log.store, log.blindIndexOf)
     const seen: number[] = []
     let before: number | undefined

@@ -83,7 +83,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     )
   }
 
-  test('stages a leaf with its tags, sealed for its person, and wakes the sequencer', async () => {
+  test('an entry is inserted as pending with its blind indexes and encrypted details, and the sequencer is notified', async () => {
     const result = await appender.commit({ writes: [claimNonce(1)], leaves: [entryInput()] })
     const [first] = await staged()
     expect(result).toEqual({ kind: 'committed', receipt: first?.row.hash })
@@ -99,7 +99,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     expect(woken).toBe(1)
   })
 
-  test('a write that is refused takes the leaf with it, and is named', async () => {
+  test('a refused write undoes the insertion of the entry and is named', async () => {
     await store.commit([claimNonce(1)])
     const write = claimNonce(1)
     const result = await appender.commit({ writes: [write], leaves: [entryInput()] })
@@ -108,7 +108,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     expect(woken).toBe(0)
   })
 
-  test('an intent becomes the leaf of its outcome, under its id', async () => {
+  test('an intent becomes the entry of its outcome with the same id', async () => {
     const begun = await appender.commitIntent([claimNonce(1)], entryInput())
     if (begun.kind === 'refused') throw new Error('refused')
     expect(await store.listIntents(NOW + 1, 10)).toMatchObject([
@@ -120,7 +120,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     expect(await store.listIntents(NOW + 1, 10)).toEqual([])
   })
 
-  test('an intent that is lost is told of once by many processes, with what was known, and not before its time', async () => {
+  test('a lost intent is logged once by many processes, with its known facts, and not before its time', async () => {
     const begun = await appender.commitIntent([], entryInput())
     await appender.logAbandonedIntents(NOW)
     expect(await staged()).toEqual([])
@@ -139,7 +139,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     })
   })
 
-  test('an outcome that comes after that is told too, under another id, and says which leaf it follows', async () => {
+  test('an outcome after that is logged with another id and a reference to the first entry', async () => {
     const begun = await appender.commitIntent([], entryInput())
     if (begun.kind === 'refused') throw new Error('refused')
     await appender.logAbandonedIntents(NOW + 1)
@@ -152,7 +152,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     expect(request?.id).not.toBe(leafIdText(begun.intent))
   })
 
-  test('of a lost intent whose person was erased nothing is told but that there was something', async () => {
+  test('the entry of a lost intent of an erased user has no details', async () => {
     await login(store)
     await appender.commitIntent([], entryInput())
     await eraseUser(
@@ -165,7 +165,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     expect(unknown?.row).toMatchObject({ userBlindIndex: null, ipBlindIndex: null, detail: null })
   })
 
-  test('a key that was wrapped anew meanwhile is read again, and the leaf is sealed with it', async () => {
+  test('a subject key that was rewrapped meanwhile is reread and encrypts the details', async () => {
     await appender.ensureSubjectKey(user)
     const before = await store.findSubjectKey(tag)
     if (before === undefined) throw new Error('no key')
@@ -180,7 +180,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     expect(await opened()).toMatchObject({ sub: '{"user":"user-1"}' })
   })
 
-  test('an outcome of a person who was erased meanwhile keeps its commitments, and nothing else', async () => {
+  test('the entry of a user who was erased meanwhile keeps only its commitments', async () => {
     await login(store)
     await appender.ensureSubjectKey(user)
     await eraseUser(
@@ -199,7 +199,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     expect(await store.findSubjectKey(tag)).toBeUndefined()
   })
 
-  test('two processes that have a first leaf of one person at once seal with one key', async () => {
+  test('two processes with the first entries of one user use one subject key', async () => {
     const journals = Array.from({ length: 8 }, () =>
       appenderOn({ keys: createSubjectKeys(store, wrapper, () => NOW) }),
     )
@@ -207,7 +207,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     for (let i = 0; i < 8; i++) expect(await opened(i)).toMatchObject({ sub: '{"user":"user-1"}' })
   })
 
-  test('what could not be logged is told by the first commit that succeeds, with it, and once', async () => {
+  test('the first successful commit logs the gap of entries that could not be logged, once', async () => {
     let isDown = true
     const failing = appenderOn({
       store: {
@@ -242,7 +242,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     expect((await staged()).map(({ leaf }) => leaf.kind)).toEqual(['gap'])
   })
 
-  test('refusals over the budget become one leaf for each code', async () => {
+  test('refusals over the budget become one entry for each code', async () => {
     for (let i = 0; i < 40; i++)
       await appender.refuse({ ...entryInput('refused'), code: 'replayed' }, 'replayed', '10.0.0.1')
     await appender.flush()

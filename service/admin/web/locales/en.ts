@@ -27,7 +27,7 @@ export const english = {
   problem_other_site: 'Wrong origin: open these pages at the service’s public address.',
   problem_not_for_your_role: 'Requires the role discloser.',
   problem_unknown_parameter: 'Unknown query parameter:',
-  problem_filter_unreadable: 'Invalid filter:',
+  problem_invalid_parameter: 'Invalid query parameter:',
   problem_not_found: 'Entry not found.',
   problem_not_yet: 'Not covered by a checkpoint yet. Try again in a few seconds.',
   problem_unavailable: 'Access log or database unavailable.',

@@ -29,7 +29,7 @@ export const chinese: { readonly [N in MessageName]: string } = {
   problem_other_site: '访问地址错误，请使用服务的公开地址。',
   problem_not_for_your_role: '需要“可披露”角色。',
   problem_unknown_parameter: '未知的查询参数：',
-  problem_filter_unreadable: '筛选条件无效：',
+  problem_invalid_parameter: '查询参数无效：',
   problem_not_found: '记录不存在。',
   problem_not_yet: '尚未被检查点覆盖，请几秒后重试。',
   problem_unavailable: '访问日志或数据库不可用。',
