@@ -9,9 +9,9 @@ import { type ServiceProcess, startServiceProcess } from '../support/service-pro
 const transfers = Number(process.env.TEST_CHAOS_TRANSFERS ?? 1_000)
 const copies = 5
 const people = 4
-/** Transfers that are under way at the same time. */
+/** Concurrent transfers. */
 const atOnce = 10
-/** A process is killed after so many answers at most: however slow the machine is, there is some progress. */
+/** The most responses between two kills, so that a slow machine makes progress too. */
 const answersPerLife = 80
 
 let killed: ServiceProcess
@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 afterAll(() => killed.close())
 
-/** One try, always a new frame, nonce and signature; `undefined` when no answer came. */
+/** One attempt with a new frame, nonce and signature; `undefined` without a response. */
 async function attempt(session: RawSession, name: string): Promise<ReceivedReply | undefined> {
   seen.requests += 1
   try {
@@ -36,14 +36,14 @@ async function attempt(session: RawSession, name: string): Promise<ReceivedReply
       body: { payee: 'bob', amount: 1, currency: 'CNY', note: name },
     })
   } catch (error) {
-    // What `fetch` throws for a connection that breaks. An answer that does not verify is no such thing.
+    // The error of `fetch` for a broken connection; an invalid response throws another one.
     if (!(error instanceof TypeError)) throw error
     seen.lost += 1
     return undefined
   }
 }
 
-/** A client that repeats its transfer until it has the answer. @returns the transfer's id */
+/** Repeats a transfer until it has the response. @returns the transfer's id */
 async function persist(session: RawSession, name: string): Promise<string> {
   for (let tries = 0; tries < 200; tries++) {
     const heard = await attempt(session, name)
@@ -76,7 +76,7 @@ function ledger(): readonly Row[] {
   return rows
 }
 
-/** Idempotency claims that the killed process left open and that are executed again. */
+/** Open idempotency claims of the killed process, which are executed again. */
 function countOpen(): void {
   const database = new Database(join(killed.folder, 'miniseal.db'))
   const count = database.prepare<[], { open: number }>(
@@ -86,7 +86,7 @@ function countOpen(): void {
   database.close()
 }
 
-it(`has ${transfers} effects for ${transfers} transfers, each sent ${copies} times at once, through kills`, {
+it(`${transfers} transfers have ${transfers} effects, each sent ${copies} times at once, through kills`, {
   timeout: 120_000 + transfers * 1_500,
 }, async () => {
   const answers = new Map<string, readonly string[]>()
@@ -96,7 +96,7 @@ it(`has ${transfers} effects for ${transfers} transfers, each sent ${copies} tim
     for (let name = names.pop(); name !== undefined; name = names.pop()) {
       const sent = name
       const session = sessions[answers.size % people] ?? sessions[0]
-      if (session === undefined) throw new Error('nobody is there')
+      if (session === undefined) throw new Error('no session')
       answers.set(sent, await Promise.all(Array.from({ length: copies }, () => persist(session, sent))))
     }
   }
@@ -120,7 +120,7 @@ it(`has ${transfers} effects for ${transfers} transfers, each sent ${copies} tim
   const rows = ledger()
   expect(rows).toHaveLength(transfers)
   expect(answers.size).toBe(transfers)
-  // The wallet keeps the field as it came: a structured-field string, in quotes.
+  // The wallet stores the field unchanged: a structured-field string, in quotes.
   for (const { key, id } of rows) expect(new Set(answers.get(JSON.parse(key)))).toEqual(new Set([id]))
   expect(seen.kills).toBeGreaterThan(0)
   expect(seen.lost).toBeGreaterThan(0)

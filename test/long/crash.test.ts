@@ -70,7 +70,9 @@ async function work(name: string, sent: Map<string, Prepared>, done: Map<string,
   }
 }
 
-it(`survives ${rounds} kills in the middle of transfers`, { timeout: 30_000 + rounds * 10_000 }, async () => {
+it(`the service survives ${rounds} kills in the middle of transfers`, {
+  timeout: 30_000 + rounds * 10_000,
+}, async () => {
   let total = 0
   for (let round = 0; round < rounds; round++) {
     const sent = new Map<string, Prepared>()
@@ -82,7 +84,7 @@ it(`survives ${rounds} kills in the middle of transfers`, { timeout: 30_000 + ro
     await Promise.all([...workers, running.finished])
     expect(done.size).toBeGreaterThan(0)
     await start()
-    // Whatever was acknowledged is refused as a replay; the few in flight may have happened or may happen now, once.
+    // Acknowledged transfers are refused as replays; those in flight were executed, or are executed once now.
     let late = 0
     for (const [note, prepared] of sent) {
       const heard = await send(service, prepared)
@@ -100,7 +102,7 @@ it(`survives ${rounds} kills in the middle of transfers`, { timeout: 30_000 + ro
   }
 })
 
-/** Every transfer in the ledger, read from its file: the route lists only the last ones. */
+/** All transfers of the ledger's file; the route lists only the last ones. */
 async function ledgerNotes(): Promise<string[]> {
   const { default: Database } = await import('better-sqlite3')
   const ledger = new Database(join(folder, 'demo-wallet.db'), { readonly: true })

@@ -22,10 +22,10 @@ import type { TestService } from '../support/service.ts'
 import type { RunningCommand } from '../support/service-process.ts'
 import { freePort, runMiniseal, serviceOutside } from '../support/service-process.ts'
 
-/** How long each flood lasts: `npm run test:flood` takes longer. */
+/** The duration of each flood; longer in `npm run test:flood`. */
 const seconds = Number(process.env.TEST_FLOOD_SECONDS ?? 30)
 
-/** What all floods together, one after another, may add to the resident memory of the service. */
+/** The memory by which the service may grow during all floods, in resident bytes. */
 const allowedGrowth = 100 * 1_048_576
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-flood-'))
@@ -46,10 +46,10 @@ beforeAll(async () => {
     MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
     MINISEAL_WECHAT_API: url,
     MINISEAL_LOG_LEVEL: 'error',
-    // A small heap, so that what is resident is what is held, and not what was not yet collected.
+    // A small heap, so that little of the resident memory is uncollected garbage.
     NODE_OPTIONS: '--max-old-space-size=160 --max-semi-space-size=4',
     MALLOC_ARENA_MAX: '2',
-    // Those of production, but for the windows of the one honest client, and with little room for bodies.
+    // As in production, except for the windows of the one honest client and a small limit for bodies.
     MINISEAL_LIMITS:
       'handshake_ip=300/60,frame_ip=6000/60,user=6000/60,device=6000/60,in_flight=256,body_mib=16,connections=2048,connections_ip=256',
   }
@@ -57,7 +57,7 @@ beforeAll(async () => {
   const root = /root key\s+(\S+)/.exec(await running.waitFor('Ctrl+C'))?.[1] ?? ''
   service = serviceOutside(environment, url, root)
   session = await logIn(service)
-  // Warm, so that growth is the flood's.
+  // After warm-up, the flood causes all growth.
   for (let i = 0; i < 50; i++) expect((await session.send()).status).toBe(200)
   quiet = residentMemory()
   const aim = { port, from: '127.0.0.80' }

@@ -59,7 +59,7 @@ it('the service records an intent before the effect, and logs the unknown outcom
     expect(ofKind(await readLog(environment), 'outcome-unknown')).toHaveLength(1)
     const intents = await withStore(environment, (store) => store.listIntents(Number.MAX_SAFE_INTEGER, 10))
     expect(intents).toEqual([])
-    // What was answered leaves no intent behind.
+    // A completed request has no intent.
     mayAnswer = true
     expect((await session.send({ ...request, key: 'answered' })).status).toBe(201)
     await killed.restart(() => {})

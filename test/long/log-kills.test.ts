@@ -1,4 +1,4 @@
-/** Processes that die while they write to the log: at each step in turn, then anywhere. */
+/** Processes that are killed while they write to the log: at each step in turn, then at random times. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { describeOnBothEngines, type TestDatabase } from '../integration/store/engines.ts'
 import type { Fault } from '../integration/tlog/log-child.ts'
@@ -38,13 +38,13 @@ const laterSteps: readonly Fault[] = [
   { at: 'insert into "tlog_checkpoints"', when: 'after', count: 1 },
 ]
 
-/** SQLite alone: what is in the WAL is flushed by ourselves. */
+/** Only on SQLite, where the service flushes the WAL itself. */
 const flushSteps: readonly Fault[] = [
   { at: 'fs.fdatasync', when: 'before', count: 10 },
   { at: 'fs.fdatasync', when: 'after', count: 10 },
 ]
 
-describeOnBothEngines('a process that dies while it writes to the log', (create) => {
+describeOnBothEngines('kills while a process writes to the log', (create) => {
   let database: TestDatabase
   let machine: Machine
   const acknowledged = new Set<string>()
@@ -63,7 +63,7 @@ describeOnBothEngines('a process that dies while it writes to the log', (create)
   beforeEach(make)
   afterEach(remove)
 
-  /** Opens the log after a death, as the next start does. */
+  /** Opens the log after a kill, as the next start does. */
   async function expectWhole(): Promise<void> {
     const log = await openTestLog(database.location, machine.folder)
     expect((await log.log.status()).health).toBe('open')
@@ -80,7 +80,7 @@ describeOnBothEngines('a process that dies while it writes to the log', (create)
     for (const hash of writer.acknowledged) acknowledged.add(hash)
   }
 
-  it('at the first start leaves nothing in the way of the next one', { timeout: 120_000 }, async () => {
+  it('the log opens after a kill at any step of its first start', { timeout: 120_000 }, async () => {
     for (const fault of firstSteps) {
       acknowledged.clear()
       await dieAt(fault)
@@ -90,7 +90,9 @@ describeOnBothEngines('a process that dies while it writes to the log', (create)
     }
   })
 
-  it('at any step of a batch or a checkpoint loses and doubles nothing', { timeout: 240_000 }, async () => {
+  it('the log loses and repeats no entry when its process is killed at any step of a batch or a checkpoint', {
+    timeout: 240_000,
+  }, async () => {
     const flushes = database.location.kind === 'sqlite' ? flushSteps : []
     for (const fault of [...laterSteps, ...flushes]) {
       await dieAt(fault)
@@ -98,7 +100,7 @@ describeOnBothEngines('a process that dies while it writes to the log', (create)
     }
   })
 
-  it(`at any moment, ${rounds} times, loses and doubles nothing`, {
+  it(`the log loses and repeats no entry when its process is killed at ${rounds} random times`, {
     timeout: 60_000 + rounds * 10_000,
   }, async () => {
     for (let round = 0; round < rounds; round++) {

@@ -1,24 +1,15 @@
 /** A proxy in front of PostgreSQL that counts messages and can act like a pooler. */
-import { connect, createServer, type Socket } from 'node:net'
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
-export interface PostgresProxy {
-  readonly url: string
-  /** Messages to the server since it was asked last: `P` parse, `S` sync, `Q` simple query; and what was named. */
+export interface PostgresProxy extends TcpProxy {
+  /** Messages to the server since the last call: `S` sync, `Q` simple query, and the names of prepared statements (`P`). */
   take(): { readonly syncs: number; readonly queries: number; readonly names: readonly string[] }
-  close(): Promise<void>
 }
 
 /** @param asPooler reports a process id to clients that differs from the backend's, as poolers do */
 export async function startPostgresProxy(target: string, asPooler = false): Promise<PostgresProxy> {
-  const { hostname, port } = new URL(target)
-  const sockets = new Set<Socket>()
   let seen = { syncs: 0, queries: 0, names: [] as string[] }
-  const server = createServer((client) => {
-    const upstream = connect(Number(port), hostname)
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => socket.destroy())
-    }
+  const proxy = await startTcpProxy(target, (client, upstream) => {
     const count = messageReader((type, body) => {
       if (type === 'S') seen.syncs += 1
       if (type === 'Q') seen.queries += 1
@@ -35,29 +26,18 @@ export async function startPostgresProxy(target: string, asPooler = false): Prom
       hear(data)
       client.write(data)
     })
-    client.on('close', () => upstream.end())
-    upstream.on('close', () => client.destroy())
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
-  const url = new URL(target)
-  url.port = String(address.port)
   return {
-    url: url.href,
+    ...proxy,
     take() {
       const taken = seen
       seen = { syncs: 0, queries: 0, names: [] }
       return taken
     },
-    close: async () => {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
   }
 }
 
-/** Gives each whole message of a chunk; one that goes over a chunk's end is put together, and given as a copy. */
+/** Calls `take` with each complete message; a message in several chunks is copied into one buffer. */
 function messageReader(take: (type: string, body: Buffer) => void, isTyped: boolean): (data: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0)
   // The first message of a client has no type.

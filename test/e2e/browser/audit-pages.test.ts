@@ -251,7 +251,7 @@ describe('the auditors’ pages', () => {
   })
 })
 
-/** A key of nobody here, of the right form. */
+/** A well-formed key without an account. */
 const otherKey = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
 
 interface Served {
@@ -266,7 +266,7 @@ function changed(body: string, _: 'leaf', change: (leaf: string) => string): str
   return JSON.stringify({ ...served, leaf: Buffer.from(leaf).toString('base64') })
 }
 
-/** A leaf of the right form, with its row and its hash: only the tree knows better. */
+/** A well-formed leaf with its row and hash, which only the tree refutes. */
 function forgedLeaf(body: string): string {
   const served = JSON.parse(body) as Served
   const leaf = Buffer.from(served.leaf, 'base64').toString().replace('"r":"ok"', '"r":"failed"')

@@ -1,4 +1,4 @@
-/** Spin: a model is translated, compiled and searched to the end; what it finds are assertions that do not hold. */
+/** Runs Spin: translates and compiles a model, and searches all its states for violated assertions. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,22 +10,22 @@ requireTool(runs('spin', '-V') && runs('gcc', '--version'), 'spin, gcc and libc6
 
 export interface Searched {
   readonly states: number
-  /** The first assertion that does not hold, as it stands in the model; absent: all of them hold in every state. */
+  /** The first violated assertion, as in the model; absent: all hold in every state. */
   readonly violated?: string
-  /** Steps that no search ever took, by the line of the model. */
+  /** Steps that the search never took, as lines of the model. */
   readonly unreached: readonly string[]
 }
 
 const run = promisify(execFile)
 
-/** Enough for the largest bounds here; a search that would go deeper fails. */
+/** Enough for the largest bounds here; a deeper search fails. */
 const depth = 500_000
 
 /**
  * Searches every state of a model.
  *
  * @param defines as in `-D`, for instance `WITHOUT_KEY_CLAIM`, `FRAMES=2`
- * @throws Error when the model does not compile, or when the search did not come to its end.
+ * @throws Error when the model does not compile, or when the search is incomplete.
  */
 export async function search(model: string, defines: readonly string[] = []): Promise<Searched> {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-model-'))

@@ -1,5 +1,4 @@
 /** Change notifications by NOTIFY: other schemas, lost connections, and poolers that drop them. */
-import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -8,6 +7,7 @@ import { openPostgresStore } from '../../../service/store/postgres/store.ts'
 import type { Store } from '../../../service/store/store.ts'
 import { createPostgres } from '../../integration/store/engines.ts'
 import { login, pushEvent } from '../../integration/store/records.ts'
+import { startTcpProxy } from '../../support/tcp-proxy.ts'
 
 describe('change notifications on PostgreSQL', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
@@ -30,7 +30,7 @@ describe('change notifications on PostgreSQL', () => {
 
   const watch = (store: Store) => store.watch((change) => heard.push({ change, at: performance.now() }))
 
-  /** Pushes elsewhere until it is heard: at first the connection may not listen yet. */
+  /** Pushes through the other store until the change arrives: at first, the connection may not listen yet. */
   async function pushThere(seed: number, isIt: (change: Change) => boolean): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       const startedAt = performance.now()
@@ -81,8 +81,8 @@ describe('change notifications on PostgreSQL', () => {
   })
 
   test('without notifications, as through a pooler, listeners are notified every second', async () => {
-    const { url, server } = await deafProxy(database.url)
-    const deaf = await openPostgresStore(url)
+    const proxy = await startDeafProxy(database.url)
+    const deaf = await openPostgresStore(proxy.url)
     try {
       watch(deaf)
       await sleep(2_500)
@@ -92,7 +92,7 @@ describe('change notifications on PostgreSQL', () => {
       expect(heard.filter(({ change }) => isOurs(change))).toEqual([])
     } finally {
       await deaf.close()
-      server.close()
+      await proxy.close()
     }
   })
 
@@ -118,31 +118,18 @@ describe('change notifications on PostgreSQL', () => {
   })
 })
 
-/** Passes everything on but notifications: they are cut out of what the server sends. */
-async function deafProxy(target: string): Promise<{ url: string; server: Server }> {
-  const { hostname, port } = new URL(target)
-  const server = createServer((client: Socket) => {
-    const upstream = connect(Number(port || 5432), hostname)
-    client.on('error', () => upstream.destroy())
-    upstream.on('error', () => client.destroy())
+/** Drops notifications of the server. */
+const startDeafProxy = (target: string) =>
+  startTcpProxy(target, (client, upstream) => {
     client.pipe(upstream)
     let rest = Buffer.alloc(0)
     upstream.on('data', (chunk) => {
       rest = Buffer.concat([rest, chunk])
-      // Each message of the protocol: a letter, a length that counts itself, the rest. `A` is a notification.
+      // A message is a letter, a length that includes itself, and content. `A` is a notification.
       while (rest.length >= 5 && rest.length >= 1 + rest.readUInt32BE(1)) {
         const end = 1 + rest.readUInt32BE(1)
         if (rest[0] !== 0x41) client.write(rest.subarray(0, end))
         rest = rest.subarray(end)
       }
     })
-    upstream.on('close', () => client.destroy())
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  const url = new URL(target)
-  url.port = String(address.port)
-  url.hostname = '127.0.0.1'
-  return { url: url.href, server }
-}

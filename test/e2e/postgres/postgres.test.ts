@@ -1,5 +1,5 @@
 /** Failures of a server: hangs, crashes, deadlocks. */
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openPostgresStore } from '../../../service/store/postgres/store.ts'
@@ -13,6 +13,7 @@ import {
   NOW,
   touchSession,
 } from '../../integration/store/records.ts'
+import { startTcpProxy } from '../../support/tcp-proxy.ts'
 
 describe('store on PostgreSQL', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
@@ -158,7 +159,7 @@ async function listen(server: Server): Promise<number> {
   return address.port
 }
 
-/** What a server says to a connection that its stop ends. */
+/** The error message of a server that shuts down. */
 const stopped = errorMessage(
   'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0',
 )
@@ -170,20 +171,13 @@ function errorMessage(fields: string): Buffer {
 }
 
 /**
- * Passes everything on until it is armed. When the client then sends `word`, the server still gets it, but nothing comes
- * back: either the client's connection is cut, or it stays and is silent for ever, or the server says that it is stopped.
+ * When armed, still passes `word` on to the server but no response back: the client's connection is cut, stays silent, or
+ * ends with the error of a shutdown.
  */
 async function startProxy(target: string, word: string) {
-  const { hostname, port } = new URL(target)
-  const sockets = new Set<Socket>()
   let mode: 'pass' | 'cut' | 'silence' | 'stop' = 'pass'
   let losses = 0
-  const server = createServer((client) => {
-    const upstream = connect(Number(port), hostname)
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => socket.destroy())
-    }
+  const proxy = await startTcpProxy(target, (client, upstream) => {
     upstream.on('data', (data) => client.write(data))
     client.on('data', (data) => {
       if (mode !== 'pass' && data.includes(word)) {
@@ -194,12 +188,9 @@ async function startProxy(target: string, word: string) {
       }
       upstream.write(data)
     })
-    client.on('close', () => upstream.end())
   })
-  const url = new URL(target)
-  url.port = String(await listen(server))
   return {
-    url: url.href,
+    ...proxy,
     arm: (how: 'cut' | 'silence' | 'stop') => {
       mode = how
     },
@@ -207,9 +198,5 @@ async function startProxy(target: string, word: string) {
       mode = 'pass'
     },
     losses: () => losses,
-    close: async () => {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
   }
 }

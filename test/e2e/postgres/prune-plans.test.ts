@@ -60,7 +60,7 @@ describe('pruning on PostgreSQL', () => {
       plans.push(lines.map((line) => line['QUERY PLAN']).join('\n'))
     }
     const all = plans.join('\n')
-    // What is looked for has the second name of its table; what is then deleted may be found in any way.
+    // The search has the second name of its table; the deletion of the rows found may use any plan.
     expect(all).not.toMatch(/Seq Scan on (nonces|idempotency_keys|events|sessions|tlog_entries) \w+_1/)
     for (const index of [
       'nonces_expires',

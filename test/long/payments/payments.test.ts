@@ -1,4 +1,4 @@
-/** Payments over a network that copies and delays, by people who give up, to a service that is killed. */
+/** Payments over a network that copies and delays, by users who cancel, to a service that is killed. */
 import { expect, it } from 'vitest'
 import { runPayments } from './run.ts'
 

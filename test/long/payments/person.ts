@@ -12,11 +12,11 @@ export type Verdict = 'paid' | 'unpaid' | 'unknown'
 
 export interface Order {
   readonly key: string
-  /** What is paid for: at most once, however many orders that takes. */
+  /** The item that the user buys: paid at most once, with any number of orders. */
   readonly purpose: string
   isTried: boolean
   isGivenUp: boolean
-  /** The service was interrupted at it: people have agreed to complete it, and wait. */
+  /** The service was interrupted: the user agreed to complete the payment, and waits. */
   isToComplete: boolean
   verdict: Verdict
 }
@@ -62,8 +62,8 @@ export class Person {
   }
 
   /**
-   * Everything that is still unknown, with the patience of somebody whose network is good again: what a killed process had
-   * begun counts as running for a minute.
+   * Resolves all unknown payments once the network is reliable; the request of a killed process counts as running for a
+   * minute.
    */
   async finish(): Promise<void> {
     const end = Date.now() + 180_000
@@ -87,7 +87,7 @@ export class Person {
   private async once(order: Order): Promise<Verdict> {
     if (order.isGivenUp) return this.stop(order)
     if (order.isToComplete || Math.random() > 0.1) return this.tap(order)
-    // Gives up while the app is still sending.
+    // Cancels while the app is sending.
     const sending = this.tap(order)
     await sleep(Math.random() * 200)
     this.giveUp(order)
@@ -124,7 +124,7 @@ export class Person {
     try {
       const { outcome } = await this.channel.cancel(order.key)
       if (outcome === 'unknown') {
-        // The service was killed at work: the app offers to complete it, and people agree.
+        // The service was killed during the payment: the app offers to complete it, and the user agrees.
         this.counts.completed += 1
         Object.assign(order, { isGivenUp: false, isToComplete: true })
       }

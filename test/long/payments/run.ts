@@ -16,7 +16,7 @@ export interface PaymentsReport {
   readonly orders: number
   /** In the ledger. */
   readonly made: number
-  /** What must not be: each is 0. */
+  /** Violations: each must be 0. */
   readonly wrong: {
     readonly doubled: number
     readonly unpaidButMade: number
@@ -54,7 +54,7 @@ export async function runPayments(
       await person.pay(`payment-${begun}`)
     }
   }
-  // After so many frames: however slow the machine is, there is some progress between two kills.
+  // A number of frames between two kills, so that a slow machine makes progress too.
   const killing = async (): Promise<void> => {
     for (let next = 20; !isOver; next = storm.counts.frames + 60 + Math.random() * 120) {
       while (storm.counts.frames < next && !isOver) await sleep(10 * Math.random())
@@ -86,7 +86,7 @@ function ledgerIn(folder: string): readonly Row[] {
   const database = new Database(join(folder, 'demo-wallet.db'), { readonly: true })
   const rows = database.prepare<[], Row>('select key, note from transfers').all()
   database.close()
-  // The wallet keeps the field as it came: a structured-field string, in quotes.
+  // The wallet stores the field unchanged: a structured-field string, in quotes.
   return rows.map(({ key, note }) => ({ key: String(JSON.parse(key)), note }))
 }
 

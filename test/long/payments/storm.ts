@@ -6,7 +6,7 @@ import type { LyingNetwork } from '../../support/lying-network.ts'
 export class Storm {
   readonly counts = { frames: 0, copies: 0, delays: 0, lostRequests: 0, lostAnswers: 0, lateReleases: 0 }
   private readonly network: LyingNetwork
-  /** To be released at some time, when nobody expects them any more. */
+  /** Frames to be released late. */
   private held: Uint8Array[] = []
 
   constructor(network: LyingNetwork) {
@@ -14,7 +14,7 @@ export class Storm {
     network.treat = (frame) => this.treat(frame)
   }
 
-  /** The network is honest from now on, but that what was held back arrives. Resolves when all of it has. */
+  /** Makes the network reliable, and resolves when all delayed frames have arrived. */
   async end(): Promise<void> {
     const { network, held, counts } = this
     network.treat = (frame, pass) => pass(frame)
@@ -68,7 +68,7 @@ export class Storm {
     void this.dropAnswer(frame)
   }
 
-  /** A service that is down answers nothing either. */
+  /** A service that is down sends no response. */
   private async dropAnswer(frame: Uint8Array): Promise<void> {
     await this.network.pass(frame).catch(() => undefined)
   }

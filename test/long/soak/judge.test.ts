@@ -1,5 +1,5 @@
-/** What a soak calls growth, and what it does not. */
-import { describe, expect, it } from 'vitest'
+/** The growth that a soak accepts and rejects. */
+import { expect, it } from 'vitest'
 import { allowances, judge, type Series } from './judge.ts'
 
 const mebibyte = 1024 * 1024
@@ -13,30 +13,28 @@ function heaps(more: (at: number) => number, count = 60): Series {
   return { name: 'heap', unit: 'MiB', points, allowed: allowances.heap }
 }
 
-describe('the judge of a soak', () => {
-  it('passes what goes up and down', () => {
-    expect(judge(heaps(() => 0)).hasGrown).toBe(false)
-  })
+it('a soak accepts a figure that rises and falls', () => {
+  expect(judge(heaps(() => 0)).hasGrown).toBe(false)
+})
 
-  it('passes what rises while it warms up, and then stays', () => {
-    expect(judge(heaps((at) => Math.min(at, 120) / 2)).hasGrown).toBe(false)
-  })
+it('a soak accepts a figure that rises during warm-up and then stays constant', () => {
+  expect(judge(heaps((at) => Math.min(at, 120) / 2)).hasGrown).toBe(false)
+})
 
-  it('fails a steady leak of 4 MiB a minute', () => {
-    const { hasGrown, rise } = judge(heaps((at) => at / 15))
-    expect(hasGrown).toBe(true)
-    expect(rise / mebibyte).toBeCloseTo(9.7, 0)
-  })
+it('a soak rejects a steady leak of 4 MiB per minute', () => {
+  const { hasGrown, rise } = judge(heaps((at) => at / 15))
+  expect(hasGrown).toBe(true)
+  expect(rise / mebibyte).toBeCloseTo(9.7, 0)
+})
 
-  it('fails a leak that begins in the second half', () => {
-    expect(judge(heaps((at) => Math.max(0, at - 150) / 10)).hasGrown).toBe(true)
-  })
+it('a soak rejects a leak that begins in the second half', () => {
+  expect(judge(heaps((at) => Math.max(0, at - 150) / 10)).hasGrown).toBe(true)
+})
 
-  it('is not misled by single outliers', () => {
-    expect(judge(heaps((at) => (at > 250 && at % 20 === 0 ? 200 : 0))).hasGrown).toBe(false)
-  })
+it('a soak ignores single outliers', () => {
+  expect(judge(heaps((at) => (at > 250 && at % 20 === 0 ? 200 : 0))).hasGrown).toBe(false)
+})
 
-  it('does not judge a handful of points', () => {
-    expect(() => judge(heaps(() => 0, 10))).toThrow(/too few/)
-  })
+it('a soak refuses to judge too few points', () => {
+  expect(() => judge(heaps(() => 0, 10))).toThrow(/too few/)
 })

@@ -1,12 +1,12 @@
-/** Whether what was measured of a service grows: a leak, or work that takes longer and longer. */
+/** Decides whether a figure of a service grows: a leak, or increasing latency. */
 
-/** One figure, measured again and again. */
+/** The measurements of one figure. */
 export interface Series {
   readonly name: string
   readonly unit: string
-  /** In the order of their times. */
+  /** Ordered by time. */
   readonly points: readonly Point[]
-  /** How much it may rise within the second half: what a service that does not leak shows at the worst. */
+  /** The allowed rise within the second half: the largest of a service without a leak. */
   readonly allowed: Allowance
 }
 
@@ -26,7 +26,7 @@ export interface Allowance {
 export interface Verdict {
   readonly name: string
   readonly unit: string
-  /** Rise within the second half, by the line through it. */
+  /** Rise of the fitted line within the second half. */
   readonly rise: number
   readonly allowed: number
   readonly hasGrown: boolean
@@ -58,7 +58,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** @returns 0 of nothing */
+/** @returns 0 for an empty list */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((one, other) => one - other)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
@@ -66,7 +66,7 @@ export function quantile(values: readonly number[], share: number): number {
 
 const mebibyte = 1024 * 1024
 
-/** What is allowed of each figure. Of times only what doubles and is felt counts. */
+/** The allowed rise of each figure; for times, twice the median and a noticeable delay. */
 export const allowances = {
   heap: { absolute: 4 * mebibyte, share: 0.04 },
   rss: { absolute: 24 * mebibyte, share: 0.08 },

@@ -1,7 +1,7 @@
 /**
  * The service in a child process that reports its memory over IPC; needs `--expose-gc`.
  *
- * With `SOAK_LEAK` it keeps 64 KiB more every 50 ms, so that one can see a soak fail.
+ * With `SOAK_LEAK` it leaks 64 KiB every 50 ms, to show a soak that fails.
  */
 import { readdirSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -9,7 +9,7 @@ import { pino } from 'pino'
 import { readConfig } from '../../../service/config/config.ts'
 import { startService } from '../../../service/server.ts'
 
-/** What the service holds at one moment, after a collection. */
+/** The memory and handles of the service after a garbage collection. */
 export interface Held {
   readonly kind: 'held'
   /** Bytes. */
@@ -17,7 +17,7 @@ export interface Held {
   readonly heap: number
   /** Open files and connections. */
   readonly handles: number
-  /** Delay of the event loop since it was asked last, 99 %; milliseconds. */
+  /** 99th percentile of the event loop's delay since the last call, in milliseconds. */
   readonly loop: number
 }
 

@@ -1,8 +1,8 @@
 /**
- * A service under mixed traffic for a while, watched for growth: `npx tsx --conditions=source test/long/soak/soak.ts [--minutes N] [--people N] [--leak]`.
+ * Watches a service under mixed traffic for growth: `npx tsx --conditions=source test/long/soak/soak.ts [--minutes N] [--people N] [--leak]`.
  *
- * On PostgreSQL where TEST_POSTGRES_URL names a server, else on SQLite. Exits with 1 when something has grown, or when
- * requests were answered otherwise than they should.
+ * Uses PostgreSQL if TEST_POSTGRES_URL names a server, else SQLite. Exits with 1 if a figure grows or a response is not
+ * the expected one.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -35,11 +35,11 @@ if (!(minutes >= 2 && minutes <= 10_000) || !(people >= 1 && people <= 500)) {
   process.exit(2)
 }
 
-/** Seconds between two looks. */
+/** Seconds between two samples. */
 const period = 5
 const mebibyte = 1024 * 1024
 
-/** What was measured at one moment. */
+/** The figures at one moment. */
 interface Sample extends Held {
   readonly at: number
   readonly p50: number
@@ -142,7 +142,7 @@ function rowOf(minute: number, samples: readonly Sample[]): string {
   ])
 }
 
-/** Memory and handles always; times where nobody else has made the machine slower meanwhile. */
+/** Memory and handles; also times, unless other work slowed the machine down. */
 function seriesOf(samples: readonly Sample[]): readonly Series[] {
   const points = (name: keyof typeof allowances, unit: string): Series => {
     const own: readonly Point[] = samples.map((sample) => ({ at: sample.at, value: sample[name] }))
@@ -168,7 +168,7 @@ async function watch(child: ChildProcess, traffic: Traffic): Promise<readonly Sa
   return samples
 }
 
-/** @returns whether all is well */
+/** @returns whether the soak passed */
 function report(samples: readonly Sample[], traffic: Traffic): boolean {
   const verdicts = seriesOf(samples).map(judge)
   console.log(

@@ -1,4 +1,4 @@
-/** What people do with a service, all of it: each has a phone and a socket, and now and then does something wrong. */
+/** All kinds of requests of users: each has a phone and a socket, and sometimes sends an invalid request. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
 import { logIn, newDevice, post, send } from '../../support/raw-client.ts'
@@ -6,7 +6,7 @@ import { openSocket, type RawSocket } from '../../support/raw-socket.ts'
 import type { TestService } from '../../support/service.ts'
 
 export interface Traffic {
-  /** Milliseconds of each request since it was asked last. */
+  /** Milliseconds of each request since the last call. */
   takeTimes(): readonly number[]
   /** Unexpected errors by message. */
   readonly faults: ReadonlyMap<string, number>
@@ -15,9 +15,9 @@ export interface Traffic {
   stop(): Promise<void>
 }
 
-/** One person's round ends with a new login: sessions, devices and sockets come and go. */
+/** Steps until a user logs in again, with a new session, device and socket. */
 const stepsPerRound = 60
-/** Between two steps of a person, milliseconds: the load stays the same, however fast the service is. */
+/** Milliseconds between two steps of a user, so that the load does not depend on the service's speed. */
 const pause = 40
 
 interface Person {

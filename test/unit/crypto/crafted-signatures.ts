@@ -50,7 +50,7 @@ export const mixedOrderKeys: readonly EdwardsPoint[] = torsionPoints
   .slice(1)
   .map((point) => honestKey.add(point))
 
-/** A key of small order: with k·A = 0 the equation holds for R = S·B, whoever made it. */
+/** A key of small order: with k·A = 0 the equation holds for R = S·B, without a secret key. */
 export function forgeForSmallOrderKey(publicKey: Uint8Array): CraftedSignature {
   const key = Point.fromBytes(publicKey, true)
   const r = Point.BASE.multiply(nonceScalar).toBytes()

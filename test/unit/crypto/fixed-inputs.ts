@@ -53,7 +53,7 @@ const token: Field = ['authorization', 'HTTPSig eyJ0eXAiOiJhdCtqd3QifQ.e30.AA']
 /** A byte sequence as structured fields write it. */
 const bytesItem = (bytes: Uint8Array): string => `:${encodeBase64(bytes)}:`
 
-/** A field of the right form; nobody has confirmed anything. */
+/** A well-formed field without a valid confirmation. */
 const stepUp: Field = [
   'step-up',
   [

@@ -1,6 +1,6 @@
 /**
  * The key schedule of the protocol's section 4, written out once more from the page, with every step visible; and frames
- * that are sealed rightly for keys which nobody may accept.
+ * with valid boxes for keys that must be refused.
  */
 import type { AgreementKeyPair } from '../../../crypto/frames/handshake.ts'
 import { encodeAscii } from '../../../crypto/text.ts'

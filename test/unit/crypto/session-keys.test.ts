@@ -50,7 +50,7 @@ function receive(kind: Frame['kind'], bytes: Uint8Array): string {
       (frame.kind === 'response' && encodeHex(frame.requestNonce) === encodeHex(requestNonce)) ||
       frame.kind === 'event'
     if (frame.kind !== kind) heard = 'another kind'
-    else if (!isMine) heard = 'of nobody here'
+    else if (!isMine) heard = 'of another session'
     else open(frame)
   })
   return code ?? heard
@@ -101,7 +101,7 @@ it.each([
         position < 2
           ? /^(malformed_frame|another kind)$/
           : position < nonceAt
-            ? /^of nobody here$/
+            ? /^of another session$/
             : /^cannot_open$/
       expect(receive(kind, flipped(frame, position, bit)), `byte ${position}, bit ${bit}`).toMatch(expected)
     }

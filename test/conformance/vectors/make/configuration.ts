@@ -53,7 +53,7 @@ const header = { alg: 'EdDSA', typ: configurationType, kid: root.keyid }
 const payload = JSON.parse(Buffer.from(payloadPart, 'base64url').toString()) as Record<string, unknown>
 const part = (value: unknown): string => encodeBase64Url(encodeUtf8(JSON.stringify(value)))
 
-/** Rightly signed by the root key over whatever the two parts are. */
+/** A valid signature of the root key over any two parts. */
 function signedParts(
   first: string,
   second: string,

@@ -4,7 +4,7 @@ import { encodeFrame } from '../../../../crypto/frames/frame.ts'
 import { encodeHex } from '../../../../crypto/text.ts'
 import { fixed } from '../../../unit/crypto/fixed-inputs.ts'
 
-/** The smallest limit that all of {@link frames} keep. */
+/** The length of the longest of {@link frames}. */
 const frameLimit = 200
 
 const nonce = fixed('nonce of a frame', 24)

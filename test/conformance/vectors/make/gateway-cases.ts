@@ -69,7 +69,7 @@ const accepted: readonly (readonly [string, GatewayParts])[] = [
   ],
   ['with fields that are not covered', { after: added('accept', 'application/json') }],
   [
-    'with a signature of somebody else besides',
+    'with an additional signature of another key',
     {
       after: withFields(([name, value]) => {
         if (name === 'signature-input') return [[name, `${value}, other=("@path");created=1;tag="other"`]]
@@ -219,7 +219,7 @@ function tokens({ keys, now }: GatewayWorld): readonly Refused[] {
     ],
     ['whose token is signed by a message key', 'token_invalid', { tokenSigner: keys.message }],
     ['whose token is signed by a key of no purpose', 'token_invalid', { tokenSigner: keys.unmarked }],
-    ['whose token is signed by nobody’s key', 'token_invalid', { tokenSigner: keys.stranger }],
+    ['whose token is signed by an unknown key', 'token_invalid', { tokenSigner: keys.stranger }],
     [
       'whose token names a key and is by another',
       'token_invalid',

@@ -125,7 +125,7 @@ const coverage = judged('components_incomplete', [
   ['of a problem without its mark', without(answered('problem', read), 'miniseal-problem'), read],
   ['with content-encoding added', withField(answer, 'content-encoding', 'gzip')],
   [
-    'with content and no digest at all',
+    'with content and no digest',
     remade(
       { components: components.filter((c) => c !== '"content-digest"') },
       without(bare, 'content-digest'),
