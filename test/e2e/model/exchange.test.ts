@@ -38,7 +38,7 @@ const properties = {
 }
 
 it.each(isLarge ? large : small)(
-  'holds in every state, and every step of it is taken: %s',
+  'the model of an exchange holds in every state and takes every step: %s',
   {
     timeout: 1_200_000,
   },

@@ -137,7 +137,7 @@ it('outcomes belong to a user: others see an unclaimed key', async () => {
 it.each([
   ['renews', { method: 'POST', path: '/sessions/current/token' }, 201],
   ['logs-out', { method: 'DELETE', path: '/sessions/current' }, 204],
-])('returns no stored response of another session: %s', async (key, parts, status) => {
+])('the service returns no stored response of another session: %s', async (key, parts, status) => {
   const one = await logIn(service, { openid: 'openid-of-outcomes' })
   const other = await logIn(service, { openid: 'openid-of-outcomes' })
   const first = await one.send({ ...parts, key })

@@ -22,7 +22,9 @@ describeOnBothEngines('four processes on one log', (create) => {
     await database.remove()
   })
 
-  it('write one tree on separate machines while one of them is killed', { timeout: 120_000 }, async () => {
+  it('four processes on separate machines write one tree while one of them is killed', {
+    timeout: 120_000,
+  }, async () => {
     const leaves = 200
     writers = machines.map(({ folder }, i) =>
       startWriter({ location: database.location, folder, ...(i === 0 ? {} : { leaves }) }),
