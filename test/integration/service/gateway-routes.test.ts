@@ -275,11 +275,7 @@ describe('the routes file', () => {
     ],
     ['has an upstream of another scheme', [{ ...route, upstream: 'ftp://h' }], /route 1, upstream/],
     ['has an upstream with a password', [{ ...route, upstream: 'http://u:p@h' }], /route 1, upstream/],
-    [
-      'has a method in lower case',
-      [{ ...route, methods: ['get'] }],
-      /route 1, methods, 0 must be a method/,
-    ],
+    ['has a method in lower case', [{ ...route, methods: ['get'] }], /route 1, methods, 0 must be a method/],
     ['allows no method', [{ ...route, methods: [] }], /route 1, methods must name a method/],
     ['has a negative size', [{ ...route, max_body: -1 }], /route 1, max_body/],
     ['has a size over the frame', [{ ...route, max_body: 2_000_000 }], /route 1, max_body/],

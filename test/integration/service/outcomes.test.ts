@@ -57,7 +57,7 @@ it('a cancelled key that was not used never runs a request', async () => {
   expect(runs).toEqual([])
 })
 
-it('the outcome of a request that ran includes its answer, and a cancellation leaves it unchanged', async () => {
+it('the outcome of a request that ran includes its response, and a cancellation leaves it unchanged', async () => {
   await session.send(order('ran'))
   for (const received of [await fetchOutcome('ran'), await cancel('ran')]) {
     expect(received.json.outcome).toBe('done')
