@@ -148,7 +148,7 @@ describe('the forms of a capture', () => {
 
   it('explain identifies a frame, a message without a signature, and an incomplete signature', async () => {
     const seal = 'POST /seal HTTP/1.1\r\nhost: a\r\ncontent-type: application/vnd.miniseal\r\n\r\nxxx'
-    expect((await run([write('seal.http', seal)])).out).toContain('sealed frame')
+    expect((await run([write('seal.http', seal)])).out).toContain('encrypted frame')
     expect((await run([write('bare.http', 'GET / HTTP/1.1\r\nhost: a\r\n\r\n')])).out).toContain(
       'there is no signature',
     )
