@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
-import { parseAnswer, requestBytes } from './load/connection.ts'
+import { parseResponse, requestBytes } from './load/connection.ts'
 import { closedLoop, openLoop, type Prepared } from './load/loops.ts'
 import { median } from './load-source.ts'
 import { readOptions } from './options.ts'
@@ -36,25 +36,25 @@ const prepared = (count: number): readonly Prepared[] =>
 
 it('the latency of an open loop includes the time that a request waits for a connection, while requests keep coming', async () => {
   const port = await stallingServer(400)
-  const { answers, latency } = await openLoop([port], 1, 100, prepared(20))
-  expect(answers).toHaveLength(20)
+  const { responses, latency } = await openLoop([port], 1, 100, prepared(20))
+  expect(responses).toHaveLength(20)
   // All twenty are due within 200 ms, and none is answered before 400.
   expect(latency.minNonZeroValue).toBeGreaterThan(150_000)
 })
 
 it('a closed loop sends the next request after each response until none remains', async () => {
   const port = await stallingServer(0)
-  const { answers, isWhole, seconds } = await closedLoop([port], 3, 30, prepared(50))
-  expect([answers.length, isWhole]).toEqual([50, false])
+  const { responses, isWhole, seconds } = await closedLoop([port], 3, 30, prepared(50))
+  expect([responses.length, isWhole]).toEqual([50, false])
   expect(seconds).toBeLessThan(30)
 })
 
 it('the parser waits for the rest of a response, and refuses one without a length', () => {
   const whole = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello')
-  expect(parseAnswer(whole.subarray(0, 20))).toBeUndefined()
-  expect(parseAnswer(whole.subarray(0, 42))).toBeUndefined()
-  expect(parseAnswer(whole)).toMatchObject({ status: 200, bytes: whole.length })
-  expect(() => parseAnswer(Buffer.from('HTTP/1.1 200 OK\r\n\r\n'))).toThrow('cannot be read')
+  expect(parseResponse(whole.subarray(0, 20))).toBeUndefined()
+  expect(parseResponse(whole.subarray(0, 42))).toBeUndefined()
+  expect(parseResponse(whole)).toMatchObject({ status: 200, bytes: whole.length })
+  expect(() => parseResponse(Buffer.from('HTTP/1.1 200 OK\r\n\r\n'))).toThrow('cannot be read')
 })
 
 it('the report uses the median of the rounds', () => {

@@ -16,13 +16,13 @@ export interface BenchRun {
   folder(name: string): string
   /** Called when the run ends, also with an error; the last one first. */
   afterwards(end: () => Promise<void>): void
-  say(text: string): void
+  log(text: string): void
 }
 
 /** Runs `work` and always stops what it started. @throws Error also when a signal ends it. */
 export async function withRun<T>(
   options: BenchOptions,
-  say: (text: string) => void,
+  log: (text: string) => void,
   work: (run: BenchRun) => Promise<T>,
 ): Promise<T> {
   const root = mkdtempSync(join(process.env.BENCH_FOLDER ?? tmpdir(), 'miniseal-bench-'))
@@ -33,12 +33,12 @@ export async function withRun<T>(
     ends.push(() => load.stop())
     const sandbox = await Program.start<SandboxCalls>('sandbox', { output: join(root, 'sandbox.log') })
     ends.push(() => sandbox.stop())
-    const { url } = await sandbox.ask('where')
-    const parts = { options, load, sandbox: url, say, folder: (name: string) => join(root, name) }
+    const { url } = await sandbox.call('where')
+    const parts = { options, load, sandbox: url, log, folder: (name: string) => join(root, name) }
     return await Promise.race([work({ ...parts, afterwards: (end) => ends.push(end) }), interruption.happens])
   } finally {
     interruption.forget()
-    for (const end of ends.reverse()) await end().catch((error) => say(String(error)))
+    for (const end of ends.reverse()) await end().catch((error) => log(String(error)))
     rmSync(root, { recursive: true, force: true })
   }
 }

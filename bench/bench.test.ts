@@ -64,9 +64,9 @@ it('npm run bench measures every section, writes its results, and reports for ea
   expect(rates.length).toBeGreaterThan(20)
   expect(rates.every((rate) => rate > 0)).toBe(true)
   expect(results.compared.rows.map(({ name }) => name)).toEqual(['floor', 'miniseal', ...peerSchemes])
-  expect(results.wire.every(({ request, answer, content }) => request > content && answer > content)).toBe(
-    true,
-  )
+  expect(
+    results.wire.every(({ request, response, content }) => request > content && response > content),
+  ).toBe(true)
   // The floor works on as many bytes as a real frame has, less its head and tag.
   const { opened } = results.compared.floorSizes
   const frame = new Uint8Array(Number(opened) + 58)
@@ -102,7 +102,7 @@ describe.each(peerSchemes)('%s', (scheme: PeerScheme) => {
     await compilePrograms()
     const environment = { BENCH_PEER: scheme, BENCH_DATABASE: join(folder, `${scheme}.db`) }
     program = await Program.start<PeerCalls>('peer', { output: join(folder, `${scheme}.log`), environment })
-    const { port, secrets } = await program.ask('where')
+    const { port, secrets } = await program.call('where')
     target = { ports: [port], secrets }
     client = createClient(scheme, target)
     connection = await Connection.open(port)
@@ -121,9 +121,9 @@ describe.each(peerSchemes)('%s', (scheme: PeerScheme) => {
 
   it('the peer accepts valid requests, and its client verifies the response', async () => {
     const request = await prepare()
-    const answer = await connection.send(request.bytes)
-    expect(answer.status).toBe(200)
-    await request.check(answer)
+    const response = await connection.send(request.bytes)
+    expect(response.status).toBe(200)
+    await request.check(response)
   })
 
   it('the peer refuses a nonce for the second time', async () => {
@@ -160,10 +160,10 @@ describe.each(peerSchemes)('%s', (scheme: PeerScheme) => {
 
   it('the client of the peer refuses a response with one byte changed', async () => {
     const request = await prepare()
-    const answer = await connection.send(request.bytes)
-    const body = Buffer.from(answer.body)
+    const response = await connection.send(request.bytes)
+    const body = Buffer.from(response.body)
     flip(body, body.length - 60)
-    await expect(request.check({ ...answer, body })).rejects.toThrow()
+    await expect(request.check({ ...response, body })).rejects.toThrow()
   })
 })
 

@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path'
 import type { BenchRun } from './bench-run.ts'
 import type { Scheme } from './clients/schemes.ts'
-import { deploy, peopleOf } from './deployment.ts'
+import { defaultUsers, deploy } from './deployment.ts'
 import type { Subject } from './load-source.ts'
 import { Program } from './program.ts'
 import type { PeerCalls } from './programs/peer.ts'
@@ -35,7 +35,7 @@ export async function startContenders(
   const { profile } = run.options
   const deployment = await deploy({
     ...{ folder: run.folder('contender'), engine: 'sqlite', processes: 1, sandbox: run.sandbox },
-    people: peopleOf(run.options),
+    users: defaultUsers(run.options),
     nodeOptions: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`],
   })
   run.afterwards(deployment.stop)
@@ -65,7 +65,7 @@ async function startPeer(run: BenchRun, scheme: PeerScheme): Promise<StartedPeer
   const environment = { NODE_ENV: 'production', BENCH_PEER: scheme, BENCH_DATABASE: database }
   const program = await Program.start<PeerCalls>('peer', { output, environment })
   run.afterwards(() => program.stop())
-  const { port, secrets } = await program.ask('where')
+  const { port, secrets } = await program.call('where')
   const target = { ports: [port], secrets }
   const cpu = async (): Promise<number> => (await program.usage()).cpu
   return { subject: { name: scheme, scheme, target, cpu }, program }

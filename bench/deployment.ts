@@ -1,4 +1,4 @@
-/** Miniseal as it is deployed: one or two processes on one database, in production. */
+/** Miniseal in production mode: one or two processes on one database. */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ export interface DeploymentOptions {
   /** Of WeChat's API. */
   readonly sandbox: string
   /** Sessions that send. */
-  readonly people: number
+  readonly users: number
   readonly nodeOptions?: readonly string[]
   /** A filled database instead of a new one. */
   readonly database?: { readonly location: string; readonly masterKey: string }
@@ -39,13 +39,13 @@ export interface Deployment {
 }
 
 /** Default number of sending sessions: one for each connection. */
-export function peopleOf({ sessions }: Pick<BenchOptions, 'sessions'>): number {
+export function defaultUsers({ sessions }: Pick<BenchOptions, 'sessions'>): number {
   return Math.min(64, sessions)
 }
 
 const origin = 'https://pay.example.com'
 
-/** Far above what one machine reaches: a limit that refuses would be measured instead of the work. */
+/** Far above the throughput of one machine, so that no limit refuses a request. */
 const wide = [
   'handshake_ip=9000000/60,frame_ip=90000000/60,user=9000000/60,device=9000000/60,app=90000000/60',
   'in_flight=4096,connections=60000,connections_ip=60000,sockets=60000,sockets_ip=60000',
@@ -53,7 +53,7 @@ const wide = [
 
 /** @throws Error with what the service printed, when it does not start. */
 export async function deploy(options: DeploymentOptions): Promise<Deployment> {
-  const { folder, engine, processes, sandbox, people, nodeOptions = [] } = options
+  const { folder, engine, processes, sandbox, users, nodeOptions = [] } = options
   mkdirSync(folder, { recursive: true })
   const output = join(folder, 'output.log')
   const masterKey = options.database?.masterKey ?? randomBytes(32).toString('base64')
@@ -74,14 +74,14 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
   for (let i = 0; i < processes; i++) {
     services.push(await Program.start<ServiceCalls>('service', { output, environment, nodeOptions }))
   }
-  const places = await Promise.all(services.map((service) => service.ask('where')))
+  const places = await Promise.all(services.map((service) => service.call('where')))
   let isStopped = false
   const usages = () => Promise.all(services.map((service) => service.usage()))
   return {
     target: {
       ports: places.map(({ port }) => port),
       secrets: {
-        ...{ origin, appid: app.appid, sandbox, people: String(people) },
+        ...{ origin, appid: app.appid, sandbox, users: String(users) },
         roots: (places[0]?.roots ?? []).join(','),
       },
     },

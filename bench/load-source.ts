@@ -49,7 +49,7 @@ export class LoadSource {
   }
 
   async open({ name, scheme, target }: Subject): Promise<void> {
-    await this.#generator.ask('open', { name, scheme, target })
+    await this.#generator.call('open', { name, scheme, target })
   }
 
   /**
@@ -67,18 +67,18 @@ export class LoadSource {
   }
 
   /** Opens sessions of new users, each with one request. */
-  async gather(target: Target, sessions: number): Promise<void> {
-    await this.#generator.ask('gather', { target, sessions })
+  async openSessions(target: Target, sessions: number): Promise<void> {
+    await this.#generator.call('openSessions', { target, sessions })
   }
 
-  /** @returns how many sockets are open, bound to the users of `gather` */
+  /** @returns how many sockets are open, bound to the users of `openSessions` */
   async openSockets(count: number): Promise<number> {
-    await this.#generator.ask('openSockets', count)
-    return await this.#generator.ask('countSockets')
+    await this.#generator.call('openSockets', count)
+    return await this.#generator.call('countSockets')
   }
 
-  async disperse(): Promise<void> {
-    await this.#generator.ask('disperse')
+  async closeSockets(): Promise<void> {
+    await this.#generator.call('closeSockets')
   }
 
   async stop(): Promise<void> {
@@ -105,7 +105,7 @@ export class LoadSource {
     const { name, target } = subject
     const before = await subject.cpu()
     const settings = { name, shape, content, ports: target.ports, connections, count, load }
-    const figures = await this.#generator.ask('run', settings)
+    const figures = await this.#generator.call('run', settings)
     const cpu = (await subject.cpu()) - before
     return { ...figures, perCpuSecond: cpu > 0 ? figures.answered / cpu : 0 }
   }

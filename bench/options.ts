@@ -71,7 +71,7 @@ const quick = {
   sessions: 200,
 }
 
-/** @returns `undefined` when help was asked for. @throws UsageError */
+/** @returns `undefined` for --help. @throws UsageError */
 export function readOptions(args: readonly string[]): BenchOptions | undefined {
   const values = parsed(args)
   if (values.help) return undefined

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import type { CallAnswer, Calls, Usage } from './programs/calls.ts'
+import type { CallResult, Calls, Usage } from './programs/calls.ts'
 
 const root = new URL('..', import.meta.url).pathname
 
@@ -50,15 +50,15 @@ type Asked<C extends Calls, K extends keyof C> = Awaited<ReturnType<C[K]>>
 export class Program<C extends Calls> {
   readonly #child: ChildProcess
   readonly #output: string
-  readonly #waiting = new Map<number, (answer: CallAnswer) => void>()
+  readonly #waiting = new Map<number, (response: CallResult) => void>()
   #last = 0
 
   private constructor(child: ChildProcess, output: string) {
     this.#child = child
     this.#output = output
-    child.on('message', (answer: CallAnswer) => {
-      this.#waiting.get(answer.id)?.(answer)
-      this.#waiting.delete(answer.id)
+    child.on('message', (response: CallResult) => {
+      this.#waiting.get(response.id)?.(response)
+      this.#waiting.delete(response.id)
     })
     child.on('exit', (code, signal) => {
       const error = `the program ended (${code ?? signal}): ${readFileSync(this.#output, 'utf8').slice(-2_000)}`
@@ -78,24 +78,24 @@ export class Program<C extends Calls> {
     })
     closeSync(output)
     const program = new Program<C>(child, options.output)
-    await program.#answer(0)
+    await program.#response(0)
     return program
   }
 
   /** @throws Error that the program threw, or that it ended. */
-  async ask<K extends keyof C & string>(
+  async call<K extends keyof C & string>(
     name: K,
     ...[argument]: Parameters<C[K]>[0] extends undefined ? [] : [Parameters<C[K]>[0]]
   ): Promise<Asked<C, K>> {
     const id = ++this.#last
-    const answer = this.#answer(id)
+    const response = this.#response(id)
     if (this.#child.connected) this.#child.send({ id, name, argument })
-    return (await answer) as Asked<C, K>
+    return (await response) as Asked<C, K>
   }
 
   /** All garbage is collected first. */
   async usage(): Promise<Usage> {
-    return (await this.ask('usage' as keyof C & string, ...([] as never))) as unknown as Usage
+    return (await this.call('usage' as keyof C & string, ...([] as never))) as unknown as Usage
   }
 
   /** Stops it; SIGKILL after 20 seconds. */
@@ -108,11 +108,11 @@ export class Program<C extends Calls> {
     clearTimeout(impatience)
   }
 
-  #answer(id: number): Promise<unknown> {
+  #response(id: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#child.exitCode !== null) reject(new Error('the program has ended'))
-      this.#waiting.set(id, (answer) =>
-        'error' in answer ? reject(new Error(answer.error)) : resolve(answer.value),
+      this.#waiting.set(id, (response) =>
+        'error' in response ? reject(new Error(response.error)) : resolve(response.value),
       )
     })
   }

@@ -43,13 +43,13 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function measure(options: BenchOptions, command: string): Promise<Results> {
   const startedAt = performance.now()
-  const say = (text: string): void => {
+  const log = (text: string): void => {
     const seconds = Math.round((performance.now() - startedAt) / 1_000)
     process.stderr.write(`${String(seconds).padStart(4)} s  ${text}\n`)
   }
   const machine = describeMachine(command)
   await compilePrograms()
-  return await withRun(options, say, async (run) => {
+  return await withRun(options, log, async (run) => {
     const sections = await measureSections(run)
     return { machine, ...sections, warnings: [...run.load.warnings] }
   })

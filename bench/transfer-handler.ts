@@ -1,7 +1,7 @@
-/** The handler that every scheme carries: it parses the body, decides nothing, and answers with a body of the same size. */
+/** The handler of every scheme: it parses the body and returns a body of the same size. */
 
 /** The response to a transfer. */
-export function answerTransfer(body: unknown): unknown {
+export function transferResponse(body: unknown): unknown {
   const transfer = typeof body === 'object' && body !== null ? body : {}
   return { ...transfer, status: 'done' }
 }

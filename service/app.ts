@@ -4,7 +4,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { createEntryAccessLog } from './admin/api/access-log.ts'
-import type { AuditParts } from './admin/api/context.ts'
+import type { AuditDependencies } from './admin/api/context.ts'
 import { auditRoutes } from './admin/web-routes.tsx'
 import type { Records } from './audit-log.ts'
 import type { ExchangeContext } from './channel/context.ts'
@@ -50,10 +50,10 @@ export function createApp(context: ExchangeContext, dependencies: AppDependencie
   const limitPush = limitBody(pushBodyLimit(context))
   app.post('/push', reserveBodyMemory(context), limitPush, pushHandler(context, pushKeys))
   addKeyRoutes(app, context, log)
-  const auditParts = auditPartsOf(context, log, reading)
-  const logEntryAccess = createEntryAccessLog(auditParts)
+  const auditDependencies = auditDependenciesOf(context, log, reading)
+  const logEntryAccess = createEntryAccessLog(auditDependencies)
   app.route('/', logRoutes({ store: context.store, reader: log.reader, verifyAuditor, logEntryAccess }))
-  app.route('/audit', auditRoutes(auditParts))
+  app.route('/audit', auditRoutes(auditDependencies))
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', readinessHandler(context, log, isStopping))
   app.get('/metrics', metricsHandler(metrics.access, metrics.read))
@@ -121,7 +121,11 @@ function logState(status: LogStatus | undefined): Record<string, unknown> {
   }
 }
 
-function auditPartsOf(context: ExchangeContext, log: RunningLog, reading: Records['reading']): AuditParts {
+function auditDependenciesOf(
+  context: ExchangeContext,
+  log: RunningLog,
+  reading: Records['reading'],
+): AuditDependencies {
   const { store, keyring, appender, settings, now } = context
   const publicKeys = (kind: 'root' | 'signing'): readonly string[] =>
     keyring.known(kind).map(({ publicKey }) => encodeBase64Url(publicKey))

@@ -1,7 +1,7 @@
 /** Assembles the log of a service from its configuration. */
 import type { Logger } from 'pino'
 import { accountKeyOf } from './admin/api/accounts.ts'
-import type { AuditParts } from './admin/api/context.ts'
+import type { AuditDependencies } from './admin/api/context.ts'
 import { cookieKeyOf } from './admin/api/session.ts'
 import type { ExchangeContext } from './channel/context.ts'
 import { maxWorkDuration } from './channel/idempotency.ts'
@@ -47,7 +47,7 @@ export function logPartsOf(
 /** The log of a service: the appender for the channel and the dependencies of the auditors' API. */
 export interface Records extends Pick<ExchangeContext, 'appender' | 'receipts'> {
   readonly reading: Pick<
-    AuditParts,
+    AuditDependencies,
     'blindIndexOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'accountKey' | 'lastCheck'
   >
 }

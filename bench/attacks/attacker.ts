@@ -38,7 +38,7 @@ const attacks: Readonly<Record<string, () => Promise<unknown>>> = {
   hung: async () => {
     const session = await logIn(service)
     begin()
-    // Clients repeat a refused request after a second, as `Retry-After` asks: signing costs the same two cores.
+    // Clients repeat a refused request after a second, as `Retry-After` requires: signing uses the same two cores.
     await inParallel(300, async () => {
       await session.send({ method: 'POST', path: '/hang/on', body: {} })
       await sleep(1_000)
@@ -65,12 +65,12 @@ const attacks: Readonly<Record<string, () => Promise<unknown>>> = {
     })
     const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
     begin()
-    const ask = async (path: string) =>
+    const read = async (path: string) =>
       await (await fetch(`${service.origin}/audit/api/${path}`, { headers: { cookie } })).arrayBuffer()
     await Promise.all([
-      ...['csv', 'jsonl'].map((format) => forever(() => ask(`export?format=${format}`))),
-      forever(() => ask('entries?user=u_person-1&ip=192.0.2.250&from=2020-01-01')),
-      forever(() => ask('overview?from=2000-01-01')),
+      ...['csv', 'jsonl'].map((format) => forever(() => read(`export?format=${format}`))),
+      forever(() => read('entries?user=u_person-1&ip=192.0.2.250&from=2020-01-01')),
+      forever(() => read('overview?from=2000-01-01')),
     ])
   },
   lines: async () => {

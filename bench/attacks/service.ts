@@ -94,7 +94,7 @@ function productionLimits(): string {
     .join(',')
 }
 
-/** Pays at once; `/hang` never answers. */
+/** Responds at once, except to `/hang`. */
 function backendServer(): Server {
   return createServer((request, response) => {
     if (request.url?.startsWith('/hang') === true) return

@@ -1,5 +1,5 @@
 /** One scheme for the load generator: builds its requests and reads its responses. */
-import type { WireAnswer } from '../load/connection.ts'
+import type { WireResponse } from '../load/connection.ts'
 import type { Prepared } from '../load/loops.ts'
 
 /** A login, a transfer, or a read. */
@@ -7,16 +7,16 @@ export type Shape = 'login' | 'post' | 'get'
 
 export interface SchemeClient {
   /**
-   * Signs and seals this many new requests.
+   * Signs and encrypts `count` new requests.
    *
    * @param content bytes of the JSON body of a POST
    */
   prepare(shape: Shape, count: number, content: number): Promise<readonly Prepared[]>
 }
 
-/** A client of a peer that has tokens or times which end. */
+/** A client of a peer whose tokens or signatures expire. */
 export interface PeerClient extends SchemeClient {
-  /** A request that is right but for its time: its peer must refuse it. */
+  /** An expired but otherwise valid request, which the peer must refuse. */
   expired(): Promise<Prepared>
 }
 
@@ -35,17 +35,17 @@ export function transferBody(content: number, index: number): string {
   return `${start}${'x'.repeat(Math.max(0, content - start.length - 2))}"}`
 }
 
-/** @param text of an answer, opened. @throws Error unless it is the handler's. */
-export function assertTransferAnswer({ status }: WireAnswer, text: string): void {
+/** @param text of a response, opened. @throws Error unless it is the handler's. */
+export function assertTransferResponse({ status }: WireResponse, text: string): void {
   const body: unknown = JSON.parse(text)
   const isDone = typeof body === 'object' && body !== null && 'status' in body && body.status === 'done'
   if (status !== 200 || !isDone) throw new Error(`answered with ${status}: ${text.slice(0, 200)}`)
 }
 
-/** As many at a time as keep the thread pool busy. */
+/** Concurrent requests that keep the thread pool busy. */
 const atOnce = 16
 
-/** Makes `count` of them in order, a few at a time. */
+/** Makes `count` values in order, a few concurrently. */
 export async function repeat<T>(count: number, make: (index: number) => Promise<T>): Promise<readonly T[]> {
   const made: T[] = []
   for (let i = 0; i < count; i += atOnce) {

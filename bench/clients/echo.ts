@@ -10,8 +10,8 @@ export function echoClient(): SchemeClient {
         const body = Buffer.alloc(content, 1)
         return {
           bytes: requestBytes('POST', '/seal', { 'content-type': 'application/vnd.miniseal' }, body),
-          check: async (answer) => {
-            if (!answer.body.equals(body)) throw new Error('the response has different bytes')
+          check: async (response) => {
+            if (!response.body.equals(body)) throw new Error('the response has different bytes')
           },
         }
       }),

@@ -1,9 +1,9 @@
-/** Clients of Miniseal: sessions that really logged in, and frames made from the pure functions of `crypto/`. */
+/** Clients of Miniseal: real sessions, and frames made with the functions of `crypto/`. */
 
 import type { RawSession } from '../../test/support/raw-client.ts'
 import { logIn, prepareLogin } from '../../test/support/raw-client.ts'
 import type { TestService } from '../../test/support/service.ts'
-import type { WireAnswer } from '../load/connection.ts'
+import type { WireResponse } from '../load/connection.ts'
 import { requestBytes } from '../load/connection.ts'
 import type { Prepared } from '../load/loops.ts'
 import type { SchemeClient, Shape, Target } from './client.ts'
@@ -12,15 +12,15 @@ import { repeat, transferBody } from './client.ts'
 /** Access tokens live ten minutes; a session is replaced before that. */
 const sessionAge = 400_000
 
-/** @param target `secrets`: origin, roots (comma list), appid, sandbox; how many people there are: `people` */
+/** @param target `secrets`: origin, roots (comma list), appid, sandbox; number of users: `users` */
 export function minisealClient({ ports, secrets }: Target): SchemeClient {
   const service = serviceAt(`http://127.0.0.1:${ports[0]}`, secrets)
-  const people = Number(secrets.people ?? 64)
+  const users = Number(secrets.users ?? 64)
   let sessions: readonly RawSession[] = []
   let since = Number.NEGATIVE_INFINITY
   const freshSessions = async (): Promise<readonly RawSession[]> => {
     if (performance.now() - since < sessionAge) return sessions
-    sessions = await repeat(people, (index) => logIn(service, { openid: `person-${index}` }))
+    sessions = await repeat(users, (index) => logIn(service, { openid: `user-${index}` }))
     since = performance.now()
     return sessions
   }
@@ -30,7 +30,7 @@ export function minisealClient({ ports, secrets }: Target): SchemeClient {
       const own = await freshSessions()
       return Array.from({ length: count }, (_, index) => {
         const session = own[index % own.length]
-        if (session === undefined) throw new Error('nobody has logged in')
+        if (session === undefined) throw new Error('no client has logged in')
         return preparedRequest(session, shape, transferBody(content, index))
       })
     },
@@ -40,7 +40,7 @@ export function minisealClient({ ports, secrets }: Target): SchemeClient {
 export function serviceAt(url: string, secrets: Target['secrets']): TestService {
   const { origin = '', roots = '', appid = '', sandbox = '' } = secrets
   const unused = (): never => {
-    throw new Error('not of a service in another process')
+    throw new Error('not available for a service in another process')
   }
   return {
     origin,
@@ -51,12 +51,12 @@ export function serviceAt(url: string, secrets: Target['secrets']): TestService 
     environment: {},
     now: () => Math.floor(Date.now() / 1_000),
     async code(openid) {
-      const answer = await fetch(`${sandbox}/sandbox/codes`, {
+      const response = await fetch(`${sandbox}/sandbox/codes`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ appid, ...(openid === undefined ? {} : { openid }) }),
       })
-      return ((await answer.json()) as { code: string }).code
+      return ((await response.json()) as { code: string }).code
     },
     logText: unused,
     advanceClock: unused,
@@ -85,7 +85,7 @@ function sealed(
 ): Prepared {
   return {
     bytes: requestBytes('POST', '/seal', { 'content-type': 'application/vnd.miniseal' }, frame),
-    check: async ({ status, body }: WireAnswer) => {
+    check: async ({ status, body }: WireResponse) => {
       if (status !== 200) throw new Error(`answered in the clear: ${status} ${body}`)
       const inner = open(new Uint8Array(body))
       if (inner.status !== expected) throw new Error(`answered with ${inner.status}`)

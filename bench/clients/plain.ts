@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { requestBytes } from '../load/connection.ts'
 import type { SchemeClient } from './client.ts'
-import { assertTransferAnswer, repeat, transferBody } from './client.ts'
+import { assertTransferResponse, repeat, transferBody } from './client.ts'
 
 export function plainClient(): SchemeClient {
   return {
@@ -11,7 +11,7 @@ export function plainClient(): SchemeClient {
         const fields = { 'content-type': 'application/json', 'idempotency-key': `"${randomUUID()}"` }
         return {
           bytes: requestBytes('POST', '/transfers', fields, transferBody(content, index)),
-          check: async (answer) => assertTransferAnswer(answer, String(answer.body)),
+          check: async (response) => assertTransferResponse(response, String(response.body)),
         }
       }),
   }

@@ -1,7 +1,7 @@
 /**
- * The rows of one sealed POST, written by hand: the same tables and indexes, as many bytes in each row, two durable
- * commits (the claims with their intent; the answer with its leaf), so many requests sharing each of them. The move of
- * the leaf to its place in the log, which the service does later in batches, is in a third one.
+ * The rows of one encrypted POST, written directly: the same tables, indexes and row sizes, two durable commits (the claims
+ * with their intent; the response with its leaf), each shared by a number of requests. A third commit moves the leaf from
+ * the outbox to the log, which the service does later in batches.
  */
 import { randomBytes } from 'node:crypto'
 import Database from 'better-sqlite3'
@@ -24,7 +24,7 @@ const stageLeaf = `insert into tlog_pending (${columns}) values (?, ?, ?, ?, 're
 const moveLeaves = `insert into tlog_entries (global_index, ${columns}) select ? + row_number() over (), ${columns} from tlog_pending`
 
 /** Bytes of the rows that a POST of 200 bytes leaves, as measured. */
-const sizes = { draft: 2_300, answer: 407, leaf: 389, detail: 2_400 } as const
+const sizes = { draft: 2_300, response: 407, leaf: 389, detail: 2_400 } as const
 
 /** @param path of a database with the service's tables @param batch requests that share a commit */
 export async function commitFloor({
@@ -72,7 +72,7 @@ function requestWriter(connection: Database.Database, batch: number): () => void
     })
     inTransaction(connection, () => {
       for (const { id, name } of made) {
-        settle?.run(now, randomBytes(sizes.answer), 'u_0123456789abcdef01234567', name)
+        settle?.run(now, randomBytes(sizes.response), 'u_0123456789abcdef01234567', name)
         remove?.run(id)
         const tags = Array.from({ length: 5 }, () => randomBytes(8))
         const texts = [randomBytes(32), randomBytes(sizes.leaf), now * 1_000, 'wx00000000000000be']

@@ -1,6 +1,6 @@
 /**
  * The crypto floor: a lower bound for an encrypted POST, in operations per second on one core. An operation is the Ed25519
- * verification of the request, opening its box, the Ed25519 signature of the answer, sealing its box, and the SHA-256 of
+ * verification of the request, opening its box, the Ed25519 signature of the response, sealing its box, and the SHA-256 of
  * both bodies, each over as many bytes as in a real exchange, which is made first and listened to.
  */
 import { randomBytes } from 'node:crypto'
@@ -16,7 +16,7 @@ import { signResponse } from '../../crypto/http-signatures/signed-response.ts'
 import type { Primitives } from '../../crypto/primitives/primitives.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import { sodiumPrimitives as sodium } from '../../service/keys/sodium-primitives.ts'
-import { answerTransfer } from '../transfer-handler.ts'
+import { transferResponse } from '../transfer-handler.ts'
 
 export interface CryptoFloor {
   readonly operations: number
@@ -63,37 +63,37 @@ export async function cryptoFloor({
 function operation({ verified, opened, signed, sealed, digested }: ExchangeSizes): () => void {
   const device = sodium.ed25519KeyPair(random(32))
   const service = sodium.ed25519KeyPair(random(32))
-  const [requestKey, answerKey, nonce] = [random(32), random(32), random(24)]
+  const [requestKey, responseKey, nonce] = [random(32), random(32), random(24)]
   const requestBase = random(verified)
   const signature = sodium.ed25519Sign(requestBase, device.secretKey)
   const box = sodium.secretboxSeal(random(opened), nonce, requestKey)
-  const [answerBase, answerPlaintext] = [random(signed), random(sealed)]
+  const [responseBase, responsePlaintext] = [random(signed), random(sealed)]
   const bodies = digested.map(random)
   return () => {
     const plaintext = sodium.secretboxOpen(box, nonce, requestKey)
     const isGood = sodium.ed25519Verify(signature, requestBase, device.publicKey)
     if (plaintext === undefined || !isGood) throw new Error('the floor does not hold')
     for (const content of bodies) sodium.sha256(content)
-    sodium.ed25519Sign(answerBase, service.secretKey)
-    sodium.secretboxSeal(answerPlaintext, nonce, answerKey)
+    sodium.ed25519Sign(responseBase, service.secretKey)
+    sodium.secretboxSeal(responsePlaintext, nonce, responseKey)
   }
 }
 
 /** Makes one exchange as the service does, and notes what every primitive was given. */
 function exchangeSizes(body: string): ExchangeSizes {
-  const heard = { verified: 0, signed: 0, digested: [] as number[] }
+  const recorded = { verified: 0, signed: 0, digested: [] as number[] }
   const listening: Primitives = {
     ...sodium,
     sha256: (message) => {
-      heard.digested.push(message.length)
+      recorded.digested.push(message.length)
       return sodium.sha256(message)
     },
     ed25519Sign: (message, secretKey) => {
-      heard.signed = message.length
+      recorded.signed = message.length
       return sodium.ed25519Sign(message, secretKey)
     },
     ed25519Verify: (signature, message, publicKey) => {
-      heard.verified = message.length
+      recorded.verified = message.length
       return sodium.ed25519Verify(signature, message, publicKey)
     },
   }
@@ -122,20 +122,20 @@ function exchangeSizes(body: string): ExchangeSizes {
   const request = parseRequest(plaintext)
   assertContentDigest(listening, request)
   assertSignature(listening, parseRequestSignature(request), device.publicKey)
-  const content = encodeUtf8(JSON.stringify(answerTransfer(JSON.parse(body))))
+  const content = encodeUtf8(JSON.stringify(transferResponse(JSON.parse(body))))
   const reply = {
     status: 200,
     fields: [['content-type', 'application/json'], ...otherFields] as [string, string][],
     content,
   }
-  const answer = signResponse(listening, reply, request, signer, now)
-  return { ...heard, opened: plaintext.length, sealed: padMessage(encodeResponse(answer)).length }
+  const response = signResponse(listening, reply, request, signer, now)
+  return { ...recorded, opened: plaintext.length, sealed: padMessage(encodeResponse(response)).length }
 }
 
 /** Of an access token of the service, in characters. */
 const tokenLength = 602
 
-/** What the service adds to every answer. */
+/** What the service adds to every response. */
 const otherFields: readonly [string, string][] = [
   ['ratelimit-policy', '"device";q=9000000;w=60, "user";q=9000000;w=60'],
   ['ratelimit', '"device";r=8999999;t=60, "user";r=8999999;t=60'],

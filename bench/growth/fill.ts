@@ -1,6 +1,6 @@
 /**
  * Fills a database of a stopped service, in the real schema, as if it had served for long: users with their devices,
- * sessions that are open, and the entries of the log. Only what nobody reads here is random: keys are not keys.
+ * open sessions, and the entries of the log. Values that no benchmark reads, such as keys, are random bytes.
  */
 import Database from 'better-sqlite3'
 import { readServiceKey } from '../../service/keys/keyring.ts'
@@ -32,7 +32,7 @@ export async function fillDatabase(path: string, size: number, masterKey: string
         `select name, sql from sqlite_master where type = 'index' and sql is not null and tbl_name in ${tables}`,
       )
       .all()
-    // Sorting once is faster than finding a place for every row.
+    // Sorting once is faster than inserting every row into the index.
     for (const { name } of indexes) connection.exec(`drop index "${name}"`)
     connection.exec('begin')
     fillPeople(connection, size)

@@ -1,17 +1,17 @@
 /**
- * One keep-alive connection that sends requests which are bytes already, one at a time.
+ * One keep-alive connection that sends encoded requests, one at a time.
  *
- * A whole HTTP client costs as much as a service does; this one looks for the end of the head and for Content-Length,
- * which is all that the services here send. Whatever else comes is an error, and ends the run.
+ * A full HTTP client would use as much CPU as the service. This one supports only responses with Content-Length, which all
+ * measured services send. Any other response is an error and ends the run.
  */
 import { connect, type Socket } from 'node:net'
 
-/** An answer as it came; `body` is a view of what was read from the socket. */
-export interface WireAnswer {
+/** A response as it came; `body` is a view of what was read from the socket. */
+export interface WireResponse {
   readonly status: number
   readonly head: string
   readonly body: Buffer
-  /** Bytes of the whole answer on the wire. */
+  /** Bytes of the whole response on the wire. */
   readonly bytes: number
 }
 
@@ -20,7 +20,7 @@ const endOfHead = Buffer.from('\r\n\r\n')
 export class Connection {
   readonly #socket: Socket
   #pending: Buffer = Buffer.alloc(0)
-  #resolve: ((answer: WireAnswer) => void) | undefined
+  #resolve: ((response: WireResponse) => void) | undefined
   #reject: ((error: Error) => void) | undefined
   #failure: Error | undefined
 
@@ -44,8 +44,8 @@ export class Connection {
     })
   }
 
-  /** @throws Error when the connection ends first, or the answer is not one that can be read here. */
-  send(request: Buffer): Promise<WireAnswer> {
+  /** @throws Error when the connection ends first, or the response is not one that can be read here. */
+  send(request: Buffer): Promise<WireResponse> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#resolve !== undefined) return Promise.reject(new Error('one request at a time'))
     return new Promise((resolve, reject) => {
@@ -62,14 +62,15 @@ export class Connection {
   #take(chunk: Buffer): void {
     this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
     try {
-      const answer = parseAnswer(this.#pending)
-      if (answer === undefined) return
-      if (answer.bytes !== this.#pending.length) throw new Error('more came than was asked for')
+      const response = parseResponse(this.#pending)
+      if (response === undefined) return
+      if (response.bytes !== this.#pending.length)
+        throw new Error('the response is longer than its Content-Length')
       const resolve = this.#resolve
       this.#pending = Buffer.alloc(0)
       this.#resolve = undefined
       this.#reject = undefined
-      resolve?.(answer)
+      resolve?.(response)
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)))
       this.#socket.destroy()
@@ -84,22 +85,22 @@ export class Connection {
   }
 }
 
-/** @returns `undefined` while the answer is not complete. @throws Error for an answer without a length. */
-export function parseAnswer(bytes: Buffer): WireAnswer | undefined {
+/** @returns `undefined` while the response is not complete. @throws Error for a response without a length. */
+export function parseResponse(bytes: Buffer): WireResponse | undefined {
   const end = bytes.indexOf(endOfHead)
   if (end === -1) return undefined
   const head = bytes.toString('latin1', 0, end)
   const length = /\r\ncontent-length: *([0-9]+)/i.exec(head)?.[1]
   const status = /^HTTP\/1\.1 ([0-9]{3}) /.exec(head)?.[1]
   if (status === undefined || length === undefined)
-    throw new Error(`an answer that cannot be read: ${head.slice(0, 200)}`)
+    throw new Error(`a response that cannot be read: ${head.slice(0, 200)}`)
   const total = end + endOfHead.length + Number(length)
   if (bytes.length < total) return undefined
   return { status: Number(status), head, body: bytes.subarray(end + endOfHead.length, total), bytes: total }
 }
 
-/** The value of a field of an answer's head. */
-export function fieldOf({ head }: WireAnswer, name: string): string | undefined {
+/** The value of a field of a response's head. */
+export function fieldOf({ head }: WireResponse, name: string): string | undefined {
   return new RegExp(`\\r\\n${name}: *([^\\r]*)`, 'i').exec(head)?.[1]
 }
 

@@ -1,18 +1,18 @@
-/** The two ways to send what was prepared: as fast as answers come, and at a given rate. */
+/** Closed loop: as fast as responses arrive. Open loop: at a given rate. */
 import { performance } from 'node:perf_hooks'
 import { build, type Histogram } from 'hdr-histogram-js'
-import { Connection, type WireAnswer } from './connection.ts'
+import { Connection, type WireResponse } from './connection.ts'
 
-/** A request that is signed and sealed already. */
+/** A signed and encrypted request. */
 export interface Prepared {
   readonly bytes: Buffer
-  /** Opens and verifies the answer, after the measured interval. @throws Error for any other answer than the right one. */
-  readonly check: (answer: WireAnswer) => Promise<void>
+  /** Opens and verifies the response, after the measured interval. @throws Error for any other response than the right one. */
+  readonly check: (response: WireResponse) => Promise<void>
 }
 
 export interface LoopResult {
-  readonly answers: readonly { readonly request: Prepared; readonly answer: WireAnswer }[]
-  /** From the first request to the last answer. */
+  readonly responses: readonly { readonly request: Prepared; readonly response: WireResponse }[]
+  /** From the first request to the last response. */
   readonly seconds: number
   /** Microseconds. */
   readonly latency: Histogram
@@ -22,7 +22,7 @@ export interface LoopResult {
   readonly utilisation: number
   /** Of this process, in seconds. */
   readonly cpu: number
-  /** False when the prepared requests were used up before the time was. */
+  /** False when the prepared requests were used up before the time ended. */
   readonly isWhole: boolean
 }
 
@@ -32,14 +32,14 @@ const newHistogram = (): Histogram =>
 
 const microseconds = (milliseconds: number): number => Math.max(1, Math.round(milliseconds * 1_000))
 
-/** Each connection sends its next request when the answer to the one before has come. */
+/** Each connection sends its next request after the response to the previous one. */
 export async function closedLoop(
   ports: readonly number[],
   connections: number,
   seconds: number,
   requests: readonly Prepared[],
 ): Promise<LoopResult> {
-  return await measured(ports, connections, async (open, latency, _lateness, answers) => {
+  return await measured(ports, connections, async (open, latency, _lateness, responses) => {
     let next = 0
     const until = performance.now() + seconds * 1_000
     const drive = async (connection: Connection): Promise<void> => {
@@ -47,9 +47,9 @@ export async function closedLoop(
         const startedAt = performance.now()
         const request = startedAt < until ? requests[next++] : undefined
         if (request === undefined) return
-        const answer = await connection.send(request.bytes)
+        const response = await connection.send(request.bytes)
         latency.recordValue(microseconds(performance.now() - startedAt))
-        answers.push({ request, answer })
+        responses.push({ request, response })
       }
     }
     await Promise.all(open.map(drive))
@@ -58,9 +58,9 @@ export async function closedLoop(
 }
 
 /**
- * Requests become due at a steady rate, whatever the service does; time that one waits for a free connection is part of
- * its latency, so that a stalled service does not receive fewer requests ("coordinated omission"). How late this process
- * itself notices is kept apart: that is no delay of the service.
+ * Requests become due at a steady rate, independent of the service. The time that one waits for a free connection is part of
+ * its latency, so that a stalled service does not receive fewer requests ("coordinated omission"). Delays of this process
+ * itself are recorded separately as lateness.
  */
 export async function openLoop(
   ports: readonly number[],
@@ -68,8 +68,8 @@ export async function openLoop(
   rate: number,
   requests: readonly Prepared[],
 ): Promise<LoopResult> {
-  return await measured(ports, connections, async (open, latency, lateness, answers) => {
-    await new OpenLoop(open, requests, rate, { latency, lateness, answers }).run()
+  return await measured(ports, connections, async (open, latency, lateness, responses) => {
+    await new OpenLoop(open, requests, rate, { latency, lateness, responses }).run()
     return true
   })
 }
@@ -77,7 +77,7 @@ export async function openLoop(
 interface Taken {
   readonly latency: Histogram
   readonly lateness: Histogram
-  readonly answers: { request: Prepared; answer: WireAnswer }[]
+  readonly responses: { request: Prepared; response: WireResponse }[]
 }
 
 interface Due {
@@ -103,7 +103,7 @@ class OpenLoop {
     this.#taken = taken
   }
 
-  /** Resolves with the last answer. */
+  /** Resolves with the last response. */
   async run(): Promise<void> {
     const startedAt = performance.now()
     await new Promise<void>((resolve, reject) => {
@@ -136,12 +136,12 @@ class OpenLoop {
   }
 
   async #send(connection: Connection, { request, at }: Due): Promise<void> {
-    const answer = await connection.send(request.bytes)
+    const response = await connection.send(request.bytes)
     this.#taken.latency.recordValue(microseconds(performance.now() - at))
-    this.#taken.answers.push({ request, answer })
+    this.#taken.responses.push({ request, response })
     this.#free.push(connection)
     this.#start()
-    if (this.#taken.answers.length === this.#requests.length) this.#finish()
+    if (this.#taken.responses.length === this.#requests.length) this.#finish()
   }
 }
 
@@ -149,7 +149,7 @@ type Drive = (
   open: readonly Connection[],
   latency: Histogram,
   lateness: Histogram,
-  answers: { request: Prepared; answer: WireAnswer }[],
+  responses: { request: Prepared; response: WireResponse }[],
 ) => Promise<boolean>
 
 async function measured(ports: readonly number[], connections: number, drive: Drive): Promise<LoopResult> {
@@ -157,17 +157,17 @@ async function measured(ports: readonly number[], connections: number, drive: Dr
   for (let i = 0; i < connections; i++) open.push(await Connection.open(ports[i % ports.length] ?? 0))
   const latency = newHistogram()
   const lateness = newHistogram()
-  const answers: { request: Prepared; answer: WireAnswer }[] = []
+  const responses: { request: Prepared; response: WireResponse }[] = []
   const before = performance.eventLoopUtilization()
   const cpuBefore = process.cpuUsage()
   const startedAt = performance.now()
   try {
-    const isWhole = await drive(open, latency, lateness, answers)
+    const isWhole = await drive(open, latency, lateness, responses)
     const seconds = (performance.now() - startedAt) / 1_000
     const cpu = process.cpuUsage(cpuBefore)
     const { utilization } = performance.eventLoopUtilization(before)
     const used = { utilisation: utilization, cpu: (cpu.user + cpu.system) / 1e6 }
-    return { answers, seconds, latency, lateness, ...used, isWhole }
+    return { responses, seconds, latency, lateness, ...used, isWhole }
   } finally {
     for (const connection of open) connection.close()
   }

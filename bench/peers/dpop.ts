@@ -1,13 +1,13 @@
 /**
- * OAuth as it is built today: an access token (RFC 9068) that is bound to the client's key by DPoP (RFC 9449), and bodies
- * encrypted with JWE (RFC 7516), all of it with `jose`. ES256 throughout, the usual choice, and faster here than EdDSA.
- * Every key is imported once. The content is encrypted either with a key that the client got with its token (`dir`), or,
- * as without a session, by key agreement for every message (`ECDH-ES`).
+ * OAuth in current practice: an access token (RFC 9068) bound to the client's key by DPoP (RFC 9449), and bodies encrypted
+ * with JWE (RFC 7516), all with `jose`. Signatures use ES256, the usual choice, which is faster here than EdDSA. Every key
+ * is imported once. Content is encrypted either with a key that the client received with its token (`dir`), or by key
+ * agreement for every message (`ECDH-ES`).
  *
- * It protects: whose token it is, against a stolen token; against the same proof twice; the content from whoever is
- * between. It does not: the proof covers method, URL and token, not the body, so two bodies of one client can be exchanged;
- * answers are not signed, and not bound to their requests; nobody can show later what was asked or answered. The client's
- * key and content key come from memory here, where a service with many clients would look them up.
+ * Protection: a stolen token is useless without the key, a proof is accepted once, and bodies are encrypted. Limits: the
+ * proof covers method, URL and token, not the body, so two bodies of one client can be exchanged; responses are neither
+ * signed nor bound to their requests; there is no evidence of requests or responses. Keys of clients are read from memory;
+ * a service with many clients would look them up.
  */
 import { createHash } from 'node:crypto'
 import { Hono } from 'hono'
@@ -23,16 +23,16 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose'
-import { answerTransfer } from '../transfer-handler.ts'
+import { transferResponse } from '../transfer-handler.ts'
 import type { CreatePeer } from './peer.ts'
-import { isInWindow, peerOrigin, peerPeople } from './peer.ts'
+import { isInWindow, peerClients, peerOrigin } from './peer.ts'
 import { PeerRefusal } from './records.ts'
 
 /** How content keys come about. */
 export type KeyMode = 'dir' | 'ECDH-ES'
 
 /** Credentials of one client for the load generator. */
-export interface DpopPerson {
+export interface DpopCredentials {
   readonly key: JWK
   readonly token: string
   /** Ended a minute ago. */
@@ -46,8 +46,8 @@ interface Enrolled {
   readonly thumbprint: string
   /** Decrypts requests. */
   readonly requestKey: CryptoKey | KeyObject | Uint8Array
-  /** Encrypts answers. */
-  readonly answerKey: CryptoKey | KeyObject | Uint8Array
+  /** Encrypts responses. */
+  readonly responseKey: CryptoKey | KeyObject | Uint8Array
 }
 
 const encryption = 'A256GCM'
@@ -59,8 +59,8 @@ export function createDpop(mode: KeyMode): CreatePeer {
     const issuer = await generateKeyPair('ES256')
     const server = await generateKeyPair('ECDH-ES', { crv: 'P-256', extractable: true })
     const enrolled = new Map<string, Enrolled>()
-    const people: DpopPerson[] = []
-    for (let i = 0; i < peerPeople; i++) people.push(await enrol(mode, server.privateKey, issuer, enrolled))
+    const clients: DpopCredentials[] = []
+    for (let i = 0; i < peerClients; i++) clients.push(await enrol(mode, server.privateKey, issuer, enrolled))
 
     const app = new Hono()
     app.post('/transfers', async (c) => {
@@ -76,14 +76,14 @@ export function createDpop(mode: KeyMode): CreatePeer {
       const content = await openBody(body, mode, client)
       const path = '/transfers'
       await records.keep({ sender: jkt, nonce: jti, method: 'POST', path, body, evidence: proof })
-      const answer = encoder.encode(JSON.stringify(answerTransfer(JSON.parse(decoder.decode(content)))))
-      const sealed = await new CompactEncrypt(answer)
+      const response = encoder.encode(JSON.stringify(transferResponse(JSON.parse(decoder.decode(content)))))
+      const sealed = await new CompactEncrypt(response)
         .setProtectedHeader({ alg: mode, enc: encryption })
-        .encrypt(client.answerKey)
+        .encrypt(client.responseKey)
       return c.body(sealed, 200, { 'content-type': 'application/jose' })
     })
     const publicKey = await exportJWK(server.publicKey)
-    return { app, secrets: { mode, people: JSON.stringify(people), server: JSON.stringify(publicKey) } }
+    return { app, secrets: { mode, clients: JSON.stringify(clients), server: JSON.stringify(publicKey) } }
   }
 }
 
@@ -135,13 +135,13 @@ async function enrol(
   serverKey: CryptoKey,
   issuer: { readonly privateKey: CryptoKey },
   enrolled: Map<string, Enrolled>,
-): Promise<DpopPerson> {
+): Promise<DpopCredentials> {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
   const key = await exportJWK(privateKey)
   const proofKey = await importJWK(await exportJWK(publicKey), 'ES256')
   const thumbprint = await calculateJwkThumbprint(key)
-  const { contentKey, requestKey, answerKey } = await contentKeys(mode, serverKey)
-  enrolled.set(thumbprint, { proofKey, thumbprint, requestKey, answerKey })
+  const { contentKey, requestKey, responseKey } = await contentKeys(mode, serverKey)
+  enrolled.set(thumbprint, { proofKey, thumbprint, requestKey, responseKey })
   const issue = (expiresAt: string): Promise<string> =>
     new SignJWT({ client_id: 'wx00000000000000be', cnf: { jkt: thumbprint } })
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'issuer-1' })
@@ -158,11 +158,11 @@ async function enrol(
 async function contentKeys(
   mode: KeyMode,
   serverKey: CryptoKey,
-): Promise<Pick<Enrolled, 'requestKey' | 'answerKey'> & { contentKey: JWK }> {
+): Promise<Pick<Enrolled, 'requestKey' | 'responseKey'> & { contentKey: JWK }> {
   if (mode === 'dir') {
     const secret = await generateSecret(encryption, { extractable: true })
-    return { requestKey: secret, answerKey: secret, contentKey: await exportJWK(secret) }
+    return { requestKey: secret, responseKey: secret, contentKey: await exportJWK(secret) }
   }
   const own = await generateKeyPair('ECDH-ES', { crv: 'P-256', extractable: true })
-  return { requestKey: serverKey, answerKey: own.publicKey, contentKey: await exportJWK(own.privateKey) }
+  return { requestKey: serverKey, responseKey: own.publicKey, contentKey: await exportJWK(own.privateKey) }
 }

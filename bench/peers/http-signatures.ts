@@ -1,25 +1,25 @@
 /**
- * HTTP Message Signatures (RFC 9421) on the outer request and its answer, with the package `http-message-signatures` and
- * Ed25519 of `node:crypto`, a Content-Digest (RFC 9530), and bodies encrypted with JWE under a key that the client got
- * when it enrolled. Every key is imported once.
+ * HTTP Message Signatures (RFC 9421) on the outer request and its response, with the package `http-message-signatures` and
+ * Ed25519 of `node:crypto`, a Content-Digest (RFC 9530), and bodies encrypted with JWE under a key that the client received
+ * at its enrolment. Every key is imported once.
  *
- * It protects: method, host, path and body from change, against repetition; the answer is signed and bound to the
- * signature of its request; the content from whoever is between. It does not: path, client and signature are seen by
- * everybody between, and a proxy that rewrites host or path breaks every request; there is no session to end, no binding
- * of an answer's content key to its request, and no log that proves what was kept. Keys come from memory here, where a
- * service with many clients would look them up.
+ * Protection: method, host, path and body are authenticated, a nonce is accepted once, the response is signed and bound to
+ * the signature of its request, and content is encrypted. Limits: path, client and signature are readable on the network; a
+ * proxy that rewrites host or path breaks every request; there is no session to end, no binding of a response's content key
+ * to its request, and no log that proves requests. Keys of clients are read from memory; a service with many clients would
+ * look them up.
  */
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { Hono } from 'hono'
 import { createSigner, createVerifier, httpbis, type VerifyingKey } from 'http-message-signatures'
 import { CompactEncrypt, type CryptoKey, compactDecrypt, exportJWK, generateSecret, type JWK } from 'jose'
-import { answerTransfer } from '../transfer-handler.ts'
+import { transferResponse } from '../transfer-handler.ts'
 import type { CreatePeer } from './peer.ts'
-import { peerOrigin, peerPeople, requestWindow } from './peer.ts'
+import { peerClients, peerOrigin, requestWindow } from './peer.ts'
 import { PeerRefusal } from './records.ts'
 
 /** Credentials of one client for the load generator. */
-export interface SigningPerson {
+export interface SigningCredentials {
   readonly id: string
   /** PKCS #8. */
   readonly key: string
@@ -34,8 +34,8 @@ interface Enrolled {
 /** What a request's signature must cover. */
 export const requestFields = ['@method', '@authority', '@path', 'content-type', 'content-digest'] as const
 
-/** What an answer's signature covers. */
-export const answerFields = [
+/** What a response's signature covers. */
+export const responseFields = [
   '@status',
   'content-type',
   'content-digest',
@@ -57,14 +57,14 @@ export const createHttpSignatures: CreatePeer = async (records) => {
   const server = generateKeyPairSync('ed25519')
   const signer = createSigner(server.privateKey, 'ed25519', 'server-1')
   const enrolled = new Map<string, Enrolled>()
-  const people: SigningPerson[] = []
-  for (let i = 0; i < peerPeople; i++) {
+  const clients: SigningCredentials[] = []
+  for (let i = 0; i < peerClients; i++) {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519')
     const contentKey = await generateSecret('A256GCM', { extractable: true })
     const id = `device-${i}`
     const verify = createVerifier(publicKey, 'ed25519')
     enrolled.set(id, { verifying: { id, algs: ['ed25519'], verify }, contentKey: contentKey as CryptoKey })
-    people.push({ id, key: pemOf(privateKey), contentKey: await exportJWK(contentKey) })
+    clients.push({ id, key: pemOf(privateKey), contentKey: await exportJWK(contentKey) })
   }
 
   const app = new Hono()
@@ -79,15 +79,15 @@ export const createHttpSignatures: CreatePeer = async (records) => {
     const content = await openBody(body, client)
     const evidence = `${headers['signature-input']}\n${headers.signature}`
     await records.keep({ sender: keyid, nonce, method: 'POST', path: '/transfers', body, evidence })
-    const answer = encoder.encode(JSON.stringify(answerTransfer(JSON.parse(decoder.decode(content)))))
-    const sealed = await new CompactEncrypt(answer).setProtectedHeader(jweHeader).encrypt(client.contentKey)
+    const response = encoder.encode(JSON.stringify(transferResponse(JSON.parse(decoder.decode(content)))))
+    const sealed = await new CompactEncrypt(response).setProtectedHeader(jweHeader).encrypt(client.contentKey)
     const fields = { 'content-type': 'application/jose', 'content-digest': digestField(sealed) }
     const signed = await httpbis.signMessage(
       {
         key: signer,
-        fields: [...answerFields],
+        fields: [...responseFields],
         params: ['created', 'keyid', 'tag'],
-        paramValues: { tag: 'answer' },
+        paramValues: { tag: 'response' },
       },
       { status: 200, headers: fields },
       request,
@@ -95,7 +95,7 @@ export const createHttpSignatures: CreatePeer = async (records) => {
     return c.body(sealed, 200, signed.headers as Record<string, string>)
   })
   const publicKey = server.publicKey.export({ type: 'spki', format: 'pem' }).toString()
-  return { app, secrets: { people: JSON.stringify(people), server: publicKey } }
+  return { app, secrets: { clients: JSON.stringify(clients), server: publicKey } }
 }
 
 interface Message {

@@ -14,7 +14,7 @@ export type CreatePeer = (records: PeerRecords) => Promise<Peer>
 export const peerOrigin = 'https://pay.example.com'
 
 /** Clients that have enrolled. */
-export const peerPeople = 8
+export const peerClients = 8
 
 /** Accepted age of a request, and how far ahead, in seconds, as in Miniseal. */
 export const requestWindow = { past: 120, future: 10 } as const

@@ -3,7 +3,7 @@
  * an honest client.
  */
 import { Hono } from 'hono'
-import { answerTransfer } from '../transfer-handler.ts'
+import { transferResponse } from '../transfer-handler.ts'
 import type { CreatePeer } from './peer.ts'
 import { PeerRefusal } from './records.ts'
 
@@ -14,14 +14,14 @@ export const createPlain: CreatePeer = async (records) => {
     const nonce = c.req.header('idempotency-key')
     if (nonce === undefined) throw new PeerRefusal(400, 'nonce_missing')
     await records.keep({
-      sender: 'anybody',
+      sender: 'unknown',
       nonce,
       method: 'POST',
       path: '/transfers',
       body: text,
       evidence: '',
     })
-    return c.json(answerTransfer(JSON.parse(text)))
+    return c.json(transferResponse(JSON.parse(text)))
   })
   return { app, secrets: {} }
 }

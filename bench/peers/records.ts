@@ -1,7 +1,6 @@
 /**
- * What a peer keeps: that a nonce was used, and a record of the request with the evidence that it came with, in one
- * commit that is on the disk before anything happens. The same SQLite, the same settings and the same group commit as
- * Miniseal's, so that what differs is the scheme.
+ * The database of a peer: used nonces, and a record of each request with its evidence, in one commit that is durable before
+ * the request is executed. SQLite, its settings and the group commit are those of Miniseal, so that only the schemes differ.
  */
 import { createHash } from 'node:crypto'
 import Database from 'better-sqlite3'
@@ -9,13 +8,13 @@ import { GroupCommit } from '../../service/store/sqlite/group-commit.ts'
 import { openWalSync } from '../../service/store/sqlite/wal-sync.ts'
 
 export interface PeerRequest {
-  /** Who sent it; nonces are unique within it. */
+  /** Identifies the client; nonces are unique for each sender. */
   readonly sender: string
   readonly nonce: string
   readonly method: string
   readonly path: string
   readonly body: Uint8Array | string
-  /** Whatever shows later that the sender made it. */
+  /** Proof that the sender made the request, if the scheme has one. */
   readonly evidence: string
 }
 

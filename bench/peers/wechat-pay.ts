@@ -1,12 +1,12 @@
 /**
- * As WeChat Pay's API v3 does it: `WECHATPAY2-SHA256-RSA2048` over method, path, time, nonce and body, AES-256-GCM around
- * the content, and answers signed in the fields `Wechatpay-…`, all with `node:crypto`. Every key is imported once.
+ * The scheme of WeChat Pay's API v3: `WECHATPAY2-SHA256-RSA2048` over method, path, time, nonce and body, content encrypted
+ * with AES-256-GCM, and responses signed in the fields `Wechatpay-…`, all with `node:crypto`. Every key is imported once.
  *
- * It protects: method, path and body from change, against repetition; answers are signed; the content from whoever is
- * between. It does not: an answer's signature does not name its request; the host is not signed; path, client and
- * signature are seen by everybody between; there is no session to end, no forward secrecy, and no log that proves what was
- * kept. RSA is what this API asks for: it verifies fast and signs slowly. Keys come from memory here, where a service
- * with many clients would look them up.
+ * Protection: method, path and body are authenticated, a nonce is accepted once, responses are signed and content is
+ * encrypted. Limits: the signature of a response does not cover its request; the host is not signed; path, client and
+ * signature are readable on the network; there is no session to end, no forward secrecy, and no log that proves requests.
+ * The API requires RSA, which verifies fast and signs slowly. Keys of clients are read from memory; a service with many
+ * clients would look them up.
  */
 import {
   createCipheriv,
@@ -19,15 +19,15 @@ import {
 } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Hono } from 'hono'
-import { answerTransfer } from '../transfer-handler.ts'
+import { transferResponse } from '../transfer-handler.ts'
 import type { CreatePeer } from './peer.ts'
-import { isInWindow, peerPeople } from './peer.ts'
+import { isInWindow, peerClients } from './peer.ts'
 import { PeerRefusal } from './records.ts'
 
 export const payScheme = 'WECHATPAY2-SHA256-RSA2048'
 
 /** Credentials of one client for the load generator. */
-export interface PayPerson {
+export interface PayCredentials {
   readonly merchant: string
   /** PKCS #8. */
   readonly key: string
@@ -54,14 +54,14 @@ const makeKeys = promisify(generateKeyPair)
 export const createWechatPay: CreatePeer = async (records) => {
   const server = await makeKeys('rsa', { modulusLength: 2048 })
   const enrolled = new Map<string, Enrolled>()
-  const people: PayPerson[] = []
-  for (let i = 0; i < peerPeople; i++) {
+  const clients: PayCredentials[] = []
+  for (let i = 0; i < peerClients; i++) {
     const { publicKey, privateKey } = await makeKeys('rsa', { modulusLength: 2048 })
     const contentKey = randomBytes(32)
     const merchant = `19000000${String(i).padStart(2, '0')}`
     enrolled.set(merchant, { publicKey, contentKey })
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-    people.push({ merchant, key, contentKey: contentKey.toString('base64') })
+    clients.push({ merchant, key, contentKey: contentKey.toString('base64') })
   }
 
   const app = new Hono()
@@ -85,20 +85,24 @@ export const createWechatPay: CreatePeer = async (records) => {
       body,
       evidence: authorization,
     })
-    const answer = sealContent(JSON.stringify(answerTransfer(JSON.parse(content))), client.contentKey)
+    const response = sealContent(JSON.stringify(transferResponse(JSON.parse(content))), client.contentKey)
     const now = String(Math.floor(Date.now() / 1_000))
     const nonce = randomBytes(16).toString('hex')
-    const answerSignature = sign('sha256', Buffer.from(`${now}\n${nonce}\n${answer}\n`), server.privateKey)
-    return c.body(answer, 200, {
+    const responseSignature = sign(
+      'sha256',
+      Buffer.from(`${now}\n${nonce}\n${response}\n`),
+      server.privateKey,
+    )
+    return c.body(response, 200, {
       'content-type': 'application/json',
       'wechatpay-timestamp': now,
       'wechatpay-nonce': nonce,
       'wechatpay-serial': '5157F09EFDC096DE15EBE81A47057A7232F1B8E1',
-      'wechatpay-signature': answerSignature.toString('base64'),
+      'wechatpay-signature': responseSignature.toString('base64'),
     })
   })
   const publicKey = server.publicKey.export({ type: 'spki', format: 'pem' }).toString()
-  return { app, secrets: { people: JSON.stringify(people), server: publicKey } }
+  return { app, secrets: { clients: JSON.stringify(clients), server: publicKey } }
 }
 
 /** The fields of an attacker-controlled header. @throws PeerRefusal for another scheme */
@@ -108,7 +112,7 @@ function parseAuthorization(text: string): Record<string, string> {
   return Object.fromEntries([...parts].map(([, name = '', value = '']) => [name, value]))
 }
 
-/** Both ends seal in the same way. */
+/** Encrypts the content of a request or a response. */
 export function sealContent(text: string, key: Buffer): string {
   const nonce = randomBytes(9).toString('base64')
   const cipher = createCipheriv('aes-256-gcm', key, nonce)

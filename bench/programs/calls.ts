@@ -10,7 +10,7 @@ export interface Call {
   readonly argument: unknown
 }
 
-export type CallAnswer =
+export type CallResult =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string }
 
@@ -38,19 +38,19 @@ export function serveCalls(calls: Calls, stop: () => Promise<void> = async () =>
     try {
       const call = all[name]
       if (call === undefined) throw new Error(`there is no call ${name}`)
-      tell({ id, value: await call(argument) })
+      respond({ id, value: await call(argument) })
     } catch (error) {
-      tell({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+      respond({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
     }
   })
   process.on('disconnect', () => stop().finally(() => process.exit(0)))
   // A terminal sends it to the whole process group; the parent decides when to end.
   process.on('SIGINT', () => {})
   // The parent may have ended.
-  if (process.connected) tell({ id: 0, value: 'ready' })
+  if (process.connected) respond({ id: 0, value: 'ready' })
   else process.exit(0)
 }
 
-function tell(answer: CallAnswer): void {
-  process.send?.(answer)
+function respond(result: CallResult): void {
+  process.send?.(result)
 }

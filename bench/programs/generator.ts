@@ -1,6 +1,6 @@
 /** The load generator: builds requests, sends them, checks responses, and reports when it was the bottleneck. */
 import type { SchemeClient, Shape, Target } from '../clients/client.ts'
-import { Crowd } from '../clients/crowd.ts'
+import { OpenSessions } from '../clients/open-sessions.ts'
 import { createClient, type Scheme } from '../clients/schemes.ts'
 import { closedLoop, type LoopResult, openLoop, type Prepared } from '../load/loops.ts'
 import { serveCalls } from './calls.ts'
@@ -9,7 +9,7 @@ import { serveCalls } from './calls.ts'
 const sampled = 4
 
 const clients = new Map<string, SchemeClient>()
-let crowd: Crowd | undefined
+let openedSessions: OpenSessions | undefined
 
 export interface RunSettings {
   /** Of {@link generatorCalls.open}. */
@@ -41,7 +41,7 @@ export interface RunFigures {
   readonly generatorCpu: number
   readonly isWhole: boolean
   /** Of a request and of its response on the wire. */
-  readonly bytes: { readonly request: number; readonly answer: number }
+  readonly bytes: { readonly request: number; readonly response: number }
 }
 
 export const generatorCalls = {
@@ -57,41 +57,42 @@ export const generatorCalls = {
       load.kind === 'closed'
         ? await closedLoop(ports, connections, load.seconds, requests)
         : await openLoop(ports, connections, load.rate, requests)
-    await checkAnswers(result)
+    await checkResponses(result)
     return figuresOf(result)
   },
-  async gather({ target, sessions }: { target: Target; sessions: number }): Promise<void> {
-    crowd = new Crowd(target)
-    await crowd.logIn(sessions)
+  async openSessions({ target, sessions }: { target: Target; sessions: number }): Promise<void> {
+    openedSessions = new OpenSessions(target)
+    await openedSessions.logIn(sessions)
   },
   /** @returns how many are open */
-  openSockets: async (count: number): Promise<number> => (await crowd?.openSockets(count)) ?? 0,
-  countSockets: async (): Promise<number> => crowd?.countOpen() ?? 0,
-  async disperse(): Promise<void> {
-    crowd?.close()
-    crowd = undefined
+  openSockets: async (count: number): Promise<number> => (await openedSessions?.openSockets(count)) ?? 0,
+  countSockets: async (): Promise<number> => openedSessions?.countOpen() ?? 0,
+  async closeSockets(): Promise<void> {
+    openedSessions?.close()
+    openedSessions = undefined
   },
 }
 
 export type GeneratorCalls = typeof generatorCalls
 
 /** Checks every status and a sample of the contents. @throws Error for the first wrong response. */
-async function checkAnswers({ answers }: LoopResult): Promise<void> {
-  for (const [index, { request, answer }] of answers.entries()) {
-    if (answer.status !== 200) throw new Error(`answered with ${answer.status}: ${answer.body.slice(0, 500)}`)
-    if (index % sampled === 0) await request.check(answer)
+async function checkResponses({ responses }: LoopResult): Promise<void> {
+  for (const [index, { request, response }] of responses.entries()) {
+    if (response.status !== 200)
+      throw new Error(`answered with ${response.status}: ${response.body.slice(0, 500)}`)
+    if (index % sampled === 0) await request.check(response)
   }
 }
 
 function figuresOf(result: LoopResult): RunFigures {
-  const { answers, seconds, latency, lateness, utilisation, cpu, isWhole } = result
+  const { responses, seconds, latency, lateness, utilisation, cpu, isWhole } = result
   const milliseconds = (value: number): number => value / 1_000
-  const first: { readonly request: Prepared; readonly answer: { readonly bytes: number } } | undefined =
-    answers[0]
+  const first: { readonly request: Prepared; readonly response: { readonly bytes: number } } | undefined =
+    responses[0]
   return {
-    answered: answers.length,
+    answered: responses.length,
     seconds,
-    perSecond: answers.length / seconds,
+    perSecond: responses.length / seconds,
     p50: milliseconds(latency.getValueAtPercentile(50)),
     p99: milliseconds(latency.getValueAtPercentile(99)),
     max: milliseconds(latency.maxValue),
@@ -99,7 +100,7 @@ function figuresOf(result: LoopResult): RunFigures {
     utilisation,
     generatorCpu: cpu,
     isWhole,
-    bytes: { request: first?.request.bytes.length ?? 0, answer: first?.answer.bytes ?? 0 },
+    bytes: { request: first?.request.bytes.length ?? 0, response: first?.response.bytes ?? 0 },
   }
 }
 

@@ -2,11 +2,11 @@
 import { Hono } from 'hono'
 import type { InnerVariables } from 'miniseal'
 import { createService } from 'miniseal'
-import { answerTransfer, wallet } from '../transfer-handler.ts'
+import { transferResponse, wallet } from '../transfer-handler.ts'
 import { serveCalls } from './calls.ts'
 
 const app = new Hono<{ Variables: InnerVariables }>()
-app.post('/transfers', async (c) => c.json(answerTransfer(await c.req.json())))
+app.post('/transfers', async (c) => c.json(transferResponse(await c.req.json())))
 app.get('/wallet', (c) => c.json(wallet))
 
 const service = await createService({ app })

@@ -124,9 +124,9 @@ function wireTable({ wire }: Results): readonly string[] {
     '### Bytes on the wire, with HTTP headers, without TLS',
     table(
       ['', 'body', 'request', 'response', 'total'],
-      wire.map(({ name, content, request, answer }) => [
+      wire.map(({ name, content, request, response }) => [
         labelOf(name),
-        ...[content, request, answer, request + answer].map(count),
+        ...[content, request, response, request + response].map(count),
       ]),
     ),
   ]

@@ -1,4 +1,4 @@
-/** Miniseal beside the crypto floor and beside its peers, in rounds that take turns. */
+/** Compares Miniseal with the crypto floor and its peers, in alternating rounds. */
 import type { BenchRun } from '../bench-run.ts'
 import { transferBody } from '../clients/client.ts'
 import type { Contenders } from '../contenders.ts'
@@ -46,20 +46,20 @@ export async function compare(
   const { rounds, seconds, connections: tried } = run.options
   const connections = tried.at(-1) ?? 1
   const body = transferBody(content, 0)
-  const { sizes } = await floor.ask('cryptography', { seconds: 0.2, body })
+  const { sizes } = await floor.call('cryptography', { seconds: 0.2, body })
   const names = ['floor', ours.name, ...peers.map(({ name }) => name)]
   const taken = new Map(names.map((name) => [name, [] as Taken[]]))
   const measure = async (name: string): Promise<Taken> => {
-    if (name === 'floor') return await floor.ask('cryptography', { seconds: Math.min(1, seconds), body })
+    if (name === 'floor') return await floor.call('cryptography', { seconds: Math.min(1, seconds), body })
     const subject = [ours, ...peers].find((known) => known.name === name) as Subject
     return await run.load.round({ subject, shape: 'post', connections, content, seconds })
   }
   for (let i = 0; i < rounds; i++) {
-    // Every other round the other way round: what grows slowly must not favour whoever is first.
+    // The order alternates, so that growth during the run favours no subject.
     for (const name of i % 2 === 0 ? names : names.toReversed()) {
       const figures = await measure(name)
       taken.get(name)?.push(figures)
-      run.say(`round ${i + 1} of ${rounds}, ${name}: ${figures.perSecond.toFixed(0)}/s`)
+      run.log(`round ${i + 1} of ${rounds}, ${name}: ${figures.perSecond.toFixed(0)}/s`)
     }
   }
   const own = taken.get(ours.name) ?? []

@@ -27,23 +27,23 @@ export async function measureFloor(run: BenchRun, floor: Program<FloorCalls>): P
   const { connections, seconds } = run.options
   const cryptography = []
   for (const content of [200, 1_024]) {
-    const figures = await floor.ask('cryptography', { seconds, body: transferBody(content, 0) })
+    const figures = await floor.call('cryptography', { seconds, body: transferBody(content, 0) })
     cryptography.push({ ...figures, content })
-    run.say(`floor, cryptography of ${content} bytes: ${figures.perSecond.toFixed(0)}/s`)
+    run.log(`floor, cryptography of ${content} bytes: ${figures.perSecond.toFixed(0)}/s`)
   }
   const commits = []
   const path = join(run.folder('floor'), 'miniseal.db')
   await (await openStore({ kind: 'sqlite', path })).close()
   for (const batch of connections) {
-    const figures = await floor.ask('commits', { seconds, path, batch })
+    const figures = await floor.call('commits', { seconds, path, batch })
     commits.push({ ...figures, batch })
-    run.say(`floor, rows of ${batch} request(s) to a commit: ${figures.perSecond.toFixed(0)}/s`)
+    run.log(`floor, rows of ${batch} request(s) to a commit: ${figures.perSecond.toFixed(0)}/s`)
   }
   return { cryptography, http: await measureHttp(run, floor), commits }
 }
 
 async function measureHttp(run: BenchRun, floor: Program<FloorCalls>): Promise<FloorFigures['http']> {
-  const { port } = await floor.ask('where')
+  const { port } = await floor.call('where')
   const cpu = async (): Promise<number> => (await floor.usage()).cpu
   const subject = { name: 'echo', scheme: 'echo', target: { ports: [port], secrets: {} }, cpu } as const
   await run.load.open(subject)
@@ -58,7 +58,7 @@ async function measureHttp(run: BenchRun, floor: Program<FloorCalls>): Promise<F
     } as const
     const { perSecond, perCpuSecond } = await run.load.round(round)
     http.push({ connections, perSecond, perCpuSecond })
-    run.say(`floor, bare HTTP, ${connections} connection(s): ${perSecond.toFixed(0)}/s`)
+    run.log(`floor, bare HTTP, ${connections} connection(s): ${perSecond.toFixed(0)}/s`)
   }
   return http
 }

@@ -44,7 +44,7 @@ interface Grown {
 }
 
 /** Sessions that send: enough that no cache of pages holds just them. */
-const mostPeople = 200
+const maxUsers = 200
 const content = 200
 
 export async function measureGrowth(run: BenchRun): Promise<GrowthFigures> {
@@ -60,7 +60,7 @@ export async function measureGrowth(run: BenchRun): Promise<GrowthFigures> {
     for (const { size, subject } of i % 2 === 0 ? grown : grown.toReversed()) {
       const figures = await run.load.round({ subject, shape: 'post', connections, content, seconds })
       taken.get(size)?.push(figures)
-      run.say(`round ${i + 1} of ${rounds}, ${size} sessions and entries: ${figures.perSecond.toFixed(0)}/s`)
+      run.log(`round ${i + 1} of ${rounds}, ${size} sessions and entries: ${figures.perSecond.toFixed(0)}/s`)
     }
   }
   const after = countOf(grown)
@@ -88,7 +88,7 @@ interface Young {
 
 async function makeYoung(run: BenchRun): Promise<Young> {
   const folder = run.folder('young')
-  const deployment = await deploy({ ...oneProcess(run, folder), people: 4 })
+  const deployment = await deploy({ ...oneProcess(run, folder), users: 4 })
   run.afterwards(deployment.stop)
   const subject = subjectOf('young', deployment)
   await run.load.open(subject)
@@ -102,11 +102,11 @@ async function grow(run: BenchRun, { folder: from, masterKey }: Young, size: num
   const folder = run.folder(`grown-${size}`)
   const path = join(folder, 'miniseal.db')
   cpSync(from, folder, { recursive: true })
-  run.say(`filling a database: ${size} sessions, ${size} log entries`)
+  run.log(`filling a database: ${size} sessions, ${size} log entries`)
   await fillDatabase(path, size, masterKey)
   const deployment = await deploy({
     ...oneProcess(run, folder),
-    people: Math.min(mostPeople, run.options.sessions),
+    users: Math.min(maxUsers, run.options.sessions),
     database: { location: `sqlite:${path}`, masterKey },
   })
   run.afterwards(deployment.stop)
@@ -139,24 +139,24 @@ function countOf(grown: readonly Grown[]): { readonly bytes: number; readonly re
 
 async function measureMemory(run: BenchRun): Promise<MemoryFigures> {
   const { sessions, sockets: wanted } = run.options
-  const deployment = await deploy({ ...oneProcess(run, run.folder('memory')), people: 1 })
+  const deployment = await deploy({ ...oneProcess(run, run.folder('memory')), users: 1 })
   run.afterwards(deployment.stop)
   const { target } = deployment
   // The memory of the first thousand is mostly that of the code, warming up.
-  await run.load.gather(target, Math.min(1_000, sessions))
-  await run.load.disperse()
+  await run.load.openSessions(target, Math.min(1_000, sessions))
+  await run.load.closeSockets()
   const idle = await deployment.rss()
-  run.say(`opening ${sessions} sessions`)
-  await run.load.gather(target, sessions)
+  run.log(`opening ${sessions} sessions`)
+  await run.load.openSessions(target, sessions)
   const withSessions = await deployment.rss()
-  run.say(`opening ${wanted} sockets`)
+  run.log(`opening ${wanted} sockets`)
   const sockets = wanted === 0 ? 0 : await run.load.openSockets(wanted)
   const withSockets = await deployment.rss()
   if (sockets < wanted)
     run.load.warnings.add(
       `only ${sockets} of ${wanted} sockets were open at once: sessions (2 for each), open files (ulimit -n) or ports ran out`,
     )
-  await run.load.disperse()
+  await run.load.closeSockets()
   await deployment.stop()
   return {
     idle,

@@ -27,7 +27,7 @@ export async function measureHalfLoad(run: BenchRun, subject: Subject): Promise<
     const { perSecond } = await run.load.round(round)
     const rate = Math.max(1, Math.round(perSecond / 2))
     const { p50, p99 } = await run.load.round({ ...round, rate })
-    run.say(`at ${rate}/s, half of the rate reached: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`)
+    run.log(`at ${rate}/s, half of the rate reached: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`)
     found.push({ rate, p50, p99, spread: p99 / p50 })
   }
   const middle = (read: (figures: HalfLoadFigures) => number): number => median(found.map(read))

@@ -2,7 +2,7 @@
 import type { BenchRun } from '../bench-run.ts'
 import type { Shape } from '../clients/client.ts'
 import type { Engine } from '../deployment.ts'
-import { deploy, peopleOf, postgresUrl } from '../deployment.ts'
+import { defaultUsers, deploy, postgresUrl } from '../deployment.ts'
 import type { RoundFigures, Subject } from '../load-source.ts'
 import { median } from '../load-source.ts'
 
@@ -42,7 +42,7 @@ export async function measureOurs(run: BenchRun): Promise<OursFigures> {
       const name = `ours-${engine}-${processes}`
       const deployment = await deploy({
         ...{ folder: run.folder(name), engine, processes, sandbox: run.sandbox },
-        people: peopleOf(run.options),
+        users: defaultUsers(run.options),
       })
       run.afterwards(deployment.stop)
       stops.push(deployment.stop)
@@ -81,7 +81,7 @@ async function measureEngine(
       const round = { subject, shape, connections: open, content, seconds }
       const figures = await run.load.round(round)
       rows.push(rowOf({ engine, processes, shape, connections: open }, figures))
-      run.say(
+      run.log(
         `${engine}, ${processes} process(es), ${shape}, ${open} connection(s): ${figures.perSecond.toFixed(0)}/s`,
       )
     }
@@ -113,6 +113,6 @@ async function compareProcesses(run: BenchRun, placed: readonly Placed[]): Promi
     }
   }
   const ratio = median(reached.get(2) ?? []) / median(reached.get(1) ?? [])
-  run.say(`PostgreSQL, two processes to one: ${ratio.toFixed(2)}`)
+  run.log(`PostgreSQL, two processes to one: ${ratio.toFixed(2)}`)
   return ratio
 }

@@ -7,7 +7,7 @@ export interface WireRow {
   /** Bytes of the JSON in each direction. */
   readonly content: number
   readonly request: number
-  readonly answer: number
+  readonly response: number
 }
 
 const contents = [200, 1_024] as const
@@ -21,6 +21,6 @@ export async function measureWire(run: BenchRun, { ours, peers }: Contenders): P
       rows.push({ name: subject.name, content, ...bytes })
     }
   }
-  run.say('bytes on the wire counted')
+  run.log('bytes on the wire counted')
   return rows
 }

@@ -8,7 +8,7 @@ import { type Context, Hono } from 'hono'
 import { packageRoot } from '../package-root.ts'
 import { type Language, languageOf } from '../problems/catalogue.ts'
 import { auditApi } from './api/api.ts'
-import type { AuditParts } from './api/context.ts'
+import type { AuditDependencies } from './api/context.ts'
 
 /** No other origins, no inline code, no framing. */
 const policy = [
@@ -31,7 +31,7 @@ type FileName = keyof typeof files
 const pagePaths = ['/', '/overview', '/integrity', '/entries/:id'] as const
 
 /** The routes below `/audit`. */
-export function auditRoutes(parts: AuditParts): Hono {
+export function auditRoutes(parts: AuditDependencies): Hono {
   const app = new Hono()
   const built = readBuilt()
   app.use(async (c, next) => {

@@ -13,7 +13,7 @@ import { type OpenedFrame, openFrame } from './open.ts'
 import { type Answer, type RequestContext, subjectOf } from './request-context.ts'
 import { routingOf } from './routes/table.ts'
 import { sealAnswer } from './seal.ts'
-import { assertAcceptable, authorizeRequest, readRequest, verifyRequest } from './verify.ts'
+import { assertHttpRules, authorizeRequest, parseInnerRequest, verifyRequest } from './verify.ts'
 
 /** A sealed frame; or a problem in the clear, where there is no key to seal with. */
 export type ExchangeAnswer =
@@ -68,11 +68,11 @@ async function answerFrame(
   try {
     clock.begin('verify')
     if (opened.kind === 'request') Object.assign(requestContext, subjectOf(opened.session))
-    const message = readRequest(opened.plaintext)
+    const message = parseInnerRequest(opened.plaintext)
     requestContext.request = message
     const routing = routingOf(message)
     requestContext.policy = routing.policy
-    assertAcceptable(context, message)
+    assertHttpRules(context, message)
     if (opened.kind === 'handshake') {
       clock.begin('login')
       atStep('limits', () => context.disk.assertSpace())

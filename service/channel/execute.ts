@@ -98,9 +98,9 @@ export function failureOf(context: ExchangeContext, command: Command, error: unk
   const { idempotency, message } = command
   const refusal = showable(refusalAt('handler', error), message)
   if (refusal.code === 'step_up_required') {
-    const asked = challengeFor(context, command, refusal)
+    const challenge = challengeFor(context, command, refusal)
     // One commit stores the challenge and releases the key: the confirmed request has the same key.
-    return { kind: 'failed', ...asked, key: keyBefore(command), isUnknown: false }
+    return { kind: 'failed', ...challenge, key: keyBefore(command), isUnknown: false }
   }
   if (isBeforeHandler(refusal))
     return { kind: 'failed', refusal, key: keyBefore(command), writes: [], isUnknown: false }

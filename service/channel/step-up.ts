@@ -54,14 +54,14 @@ interface StepUpChallenge {
 export function challengeFor(
   context: ExchangeContext,
   { message, caller }: Command,
-  asked: ProblemError,
+  required: ProblemError,
 ): StepUpChallenge {
   const { primitives, random } = context
   // H("miniseal/1 step-up" ‖ H(identity of the request) ‖ 32 random bytes)
   const identity = digestOfParts(primitives, identityParts(message))
   const label = encodeUtf8('miniseal/1 step-up')
   const challenge = primitives.sha256(concatBytes(label, identity, random(32)))
-  const members = { challenge: encodeBase64Url(challenge), ...asked.members }
+  const members = { challenge: encodeBase64Url(challenge), ...required.members }
   return {
     writes: [
       {
@@ -73,7 +73,7 @@ export function challengeFor(
         expiresAt: context.now() + challengeLifetime,
       },
     ],
-    refusal: asked.with({ step: 'handler', members }),
+    refusal: required.with({ step: 'handler', members }),
   }
 }
 
@@ -94,7 +94,7 @@ export async function confirmCaller(context: ExchangeContext, command: Command):
   if (field === undefined) return { caller: command.caller }
   return await atStepAsync('step-up', async () => {
     const confirmation = parseConfirmation(field)
-    const asked = await findAsked(context, command, confirmation.challenge)
+    const stored = await findChallenge(context, command, confirmation.challenge)
     const { caller } = command
     const openid = await readUserSecret(context, caller.user, 'openid')
     const { json, signature } = confirmation
@@ -103,7 +103,7 @@ export async function confirmCaller(context: ExchangeContext, command: Command):
     const result = readResult(confirmation)
     // The id of a trusted environment, keyed: the row reveals neither user nor device.
     const id = keyedDigest(context, 'soter', [caller.appid, openid, result.cpu_id, result.uid])
-    await useUp(context, asked, id, result.counter)
+    await useUp(context, stored, id, result.counter)
     return { caller: { ...caller, acr: 'soter' }, soterCounter: result.counter }
   })
 }
@@ -149,20 +149,21 @@ function malformed(): ProblemError {
 }
 
 /** @throws ProblemError `step_up_invalid` unless the challenge was made for this request of this user and device. */
-async function findAsked(
+async function findChallenge(
   context: ExchangeContext,
   { message, caller }: Command,
   challenge: Uint8Array,
 ): Promise<StepUpRecord> {
-  const asked = await context.store.findStepUp(challenge)
+  const stored = await context.store.findStepUp(challenge)
   // The challenge of another user is refused like an unknown one.
-  if (asked === undefined || asked.user !== caller.user) throw invalid('the challenge is not known')
-  if (asked.device !== caller.device) throw invalid('the challenge was made for another device')
+  if (stored === undefined || stored.user !== caller.user) throw invalid('the challenge is not known')
+  if (stored.device !== caller.device) throw invalid('the challenge was made for another device')
   const fingerprint = fingerprintOf(context, message)
-  if (!equalBytes(asked.fingerprint, fingerprint)) throw invalid('the challenge was made for another request')
-  if (asked.usedAt !== null) throw invalid('the challenge was used before')
-  if (asked.expiresAt <= context.now()) throw invalid('the challenge has expired')
-  return asked
+  if (!equalBytes(stored.fingerprint, fingerprint))
+    throw invalid('the challenge was made for another request')
+  if (stored.usedAt !== null) throw invalid('the challenge was used before')
+  if (stored.expiresAt <= context.now()) throw invalid('the challenge has expired')
+  return stored
 }
 
 /** Parsed only after WeChat has verified the signature. */

@@ -36,7 +36,7 @@ const hopMethods: readonly string[] = ['CONNECT', 'TRACE', 'TRACK']
 const methodsWithoutContent: readonly string[] = ['GET', 'HEAD']
 
 /** @throws Refusal `payload_invalid` unless the plaintext is exactly one Binary HTTP request. */
-export function readRequest(plaintext: Uint8Array): RequestMessage {
+export function parseInnerRequest(plaintext: Uint8Array): RequestMessage {
   return atStep('binary-http', () => refuseFormat('payload_invalid', () => parseRequest(plaintext)))
 }
 
@@ -45,7 +45,7 @@ export function readRequest(plaintext: Uint8Array): RequestMessage {
  *
  * @throws Refusal `payload_invalid` for another origin, and for a method or content that HTTP stacks treat differently.
  */
-export function assertAcceptable({ authority }: ExchangeContext, request: RequestMessage): void {
+export function assertHttpRules({ authority }: ExchangeContext, request: RequestMessage): void {
   atStep('binary-http', () => {
     const { method, content } = request
     if (request.scheme !== 'https' || request.authority !== authority)

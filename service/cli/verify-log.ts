@@ -65,7 +65,7 @@ export async function verifyDatabase(options: VerifyOptions, terminal: Terminal)
   })
 }
 
-/** What `audit verify` reads beside the database. */
+/** Inputs of `audit verify` other than the database. */
 export interface VerifySources {
   readonly dataFolder: string
   readonly wrapper: SecretWrapper | undefined

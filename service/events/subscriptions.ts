@@ -16,7 +16,7 @@ export interface SocketSession {
   readonly expiresAt: number
 }
 
-/** Effects of one frame on its socket, besides the answer. The exchange writes them, the socket reads them. */
+/** Effects of one frame on its socket, other than the response. The exchange writes them, the socket reads them. */
 export class SocketEffects {
   #session: SocketSession | undefined
   #subscription: number | undefined

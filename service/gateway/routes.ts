@@ -19,7 +19,7 @@ export interface Upstream {
   readonly timeoutMs?: number | undefined
   /** The requests that require step-up. Absent: none. */
   readonly stepUp?: StepUpPolicy | undefined
-  /** Fields that are passed on besides the usual ones, see `passedFields`. Absent: none. */
+  /** Forwarded fields in addition to the default `passedFields`. Absent: none. */
   readonly fields?: readonly string[] | undefined
   /** See {@link Backend.isIdempotent}. Absent: no. */
   readonly isIdempotent?: boolean | undefined

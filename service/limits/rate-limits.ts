@@ -85,7 +85,7 @@ export function rateLimitFields(counted: readonly Counted[]): readonly Field[] {
   ]
 }
 
-/** Bytes stored per unsafe request besides its response: log entry, idempotency record, nonce, challenge. */
+/** Bytes stored per unsafe request in addition to its response: log entry, idempotency record, nonce, challenge. */
 export const storedPerRequest = 2_048
 
 export interface StorageOwner {

@@ -807,7 +807,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         title: 'Too many logins',
         means: 'The login quota at WeChat is exhausted.',
         client: 'Wait for `Retry-After`.',
-        operator: 'Ask WeChat for a higher quota.',
+        operator: 'Request a higher quota from WeChat.',
       },
       'zh-CN': {
         title: '登录过多',

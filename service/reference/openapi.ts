@@ -56,7 +56,7 @@ export function openApiDocument(origin: string): JsonObject {
       description,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: origin, description: 'Within sealed frames only.' }],
+    servers: [{ url: origin, description: 'Within encrypted frames only.' }],
     security: [{ HTTPSig: [] }],
     tags: tags(),
     paths: paths(),

@@ -26,7 +26,7 @@ interface IssuedToken {
 const marginSeconds = 60
 
 /**
- * @param fetchToken asks WeChat once, in normal mode: `force_refresh` would revoke the tokens of all other replicas, and
+ * @param fetchToken requests a token from WeChat once, in normal mode: `force_refresh` would revoke the tokens of all other replicas, and
  *   is allowed only 20 times a day
  * @param now UNIX seconds
  */

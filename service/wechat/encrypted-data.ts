@@ -16,7 +16,7 @@ const blockLength = 16
 /** Seconds by which WeChat's clock may be ahead. */
 const clockDifference = 60
 
-/** Members besides the watermark are passed on unchecked. */
+/** Members other than the watermark are returned unchecked. */
 export const userData = z.looseObject({
   watermark: z.looseObject({ appid: z.string(), timestamp: z.number().int() }),
 })

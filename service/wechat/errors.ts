@@ -15,7 +15,7 @@ export class WechatFailure extends Error {
   readonly kind: FailureKind
   /** WeChat's errcode, for `refused` only. */
   readonly errcode: number | undefined
-  /** WeChat's request id, which its support asks for. */
+  /** WeChat's request id, required for support requests. */
   readonly rid: string | undefined
 
   constructor(kind: FailureKind, detail: string, errcode?: number, rid?: string) {

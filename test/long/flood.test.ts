@@ -102,7 +102,7 @@ const floods: readonly (readonly [string, number, (aim: Aim) => Promise<Flood>])
 ]
 
 it.each(floods)(
-  'serves an honest client within bounded memory during a flood of %s',
+  'the service serves an honest client within bounded memory during a flood of %s',
   async (name, host, start) => {
     const flood = await start({ port, from: `127.0.0.${host}` })
     let most = residentMemory()

@@ -1,4 +1,4 @@
-/** Handmade requests as the gateway forwards them, and what a proxy may do to them. */
+/** Handmade requests as the gateway forwards them, and changes that a proxy may make. */
 import { createHash } from 'node:crypto'
 import type { Field, RequestMessage } from '../../crypto/frames/binary-http.ts'
 import { signForBackend } from '../../crypto/http-signatures/gateway-signature.ts'
@@ -10,7 +10,7 @@ import type { ExplainOptions, KnownKey } from '../../packages/verify/explain/ind
 import { interactiveBudget, knownKey } from '../../packages/verify/explain/index.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 
-/** When everything was signed, UNIX seconds. */
+/** UNIX seconds of all signatures. */
 export const created = 1_764_000_000
 
 export interface NamedKey {

@@ -1,4 +1,4 @@
-/** Signed and sealed requests with paths that no client produces: an attacker with a session can send them. */
+/** Signed and encrypted requests with paths that no client produces but an attacker with a session can send. */
 import type { Field } from '../../crypto/frames/binary-http.ts'
 import { parseResponse } from '../../crypto/frames/binary-http.ts'
 import { authorityOf } from '../../crypto/frames/channel-configuration.ts'
@@ -21,7 +21,7 @@ export interface CraftedParts {
   readonly content?: Uint8Array
 }
 
-/** Sends a request whose signature is right, whatever its path. */
+/** Sends a request with a valid signature and any path. */
 export async function sendCrafted(session: RawSession, parts: CraftedParts): Promise<ReceivedReply> {
   const { method, path, content = new Uint8Array(0) } = parts
   const fields: Field[] = [

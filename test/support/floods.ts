@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 
-/** Where a flood goes to and comes from. */
+/** The target and source address of a flood. */
 export interface Aim {
   readonly port: number
   /** For example `127.0.0.66`. */
@@ -17,12 +17,12 @@ export interface Flood {
 
 function open({ port, from }: Aim): Socket {
   const socket = connect({ port, host: '127.0.0.1', localAddress: from })
-  // Being cut is what these connections are for.
+  // The service is expected to close these connections.
   socket.on('error', () => undefined)
   return socket
 }
 
-/** Keeps `width` connections of one kind open; each is made anew `pause` milliseconds after it has ended. */
+/** Keeps `width` connections of one kind open; each is replaced `pause` milliseconds after it has ended. */
 function keepOpen(aim: Aim, width: number, pause: number, use: (socket: Socket) => void): Flood {
   const counts: Record<string, number> = {}
   const sockets = new Set<Socket>()
@@ -78,7 +78,7 @@ export function floodSlowBodies(aim: Aim, width: number, length: number): Flood 
   })
 }
 
-/** Sends the beginning of a request line, or nothing at all, and waits. */
+/** Sends the beginning of a request line, or nothing, and waits. */
 export function floodHalfOpen(aim: Aim, width: number): Flood {
   let made = 0
   return keepOpen(aim, width, 50, (socket) => {
@@ -127,7 +127,7 @@ export function idle(aim: Aim, words: string): Idler {
   const settled = new Promise((resolve) => {
     socket.write(words, () => setTimeout(resolve, 200))
   })
-  // Whatever is answered is read, so that the end is seen.
+  // Responses are read, so that the end of the connection is detected.
   socket.resume()
   const lifetime = new Promise<number>((resolve) => {
     socket.once('close', () => resolve((performance.now() - beganAt) / 1_000))

@@ -1,4 +1,4 @@
-/** Requests as the gateway sends them on, made by hand: for what the service itself would never send. */
+/** Handmade requests in the form that the gateway forwards, including ones that the service would never send. */
 import type { RequestMessage } from '../../crypto/frames/binary-http.ts'
 import { authorityOf } from '../../crypto/frames/channel-configuration.ts'
 import type { CallerClaims } from '../../crypto/http-signatures/gateway-signature.ts'
@@ -14,7 +14,7 @@ import { newDevice, random } from './raw-client.ts'
 import type { TestService } from './service.ts'
 import type { Arrived } from './upstream.ts'
 
-/** A service signing key of the test's own; its public half goes into the JWK Set that the verifier is given. */
+/** A service signing key of the test's own; its public key is in the JWK Set of the verifier. */
 const serviceKey = newDevice()
 
 export const serviceKeyJwk = jwkOf(serviceKey, 'message')

@@ -17,7 +17,7 @@ export interface GrownLog {
   /** `log` of `/readyz`. */
   health(): Promise<Record<string, unknown>>
   verifierKey(): Promise<string>
-  /** Adds entries until the log has so many at least, and waits until all are signed. @returns its size */
+  /** Adds entries until the log has at least this size, and waits until all are signed. @returns its size */
   growTo(wanted: number): Promise<number>
   /** Adds one entry, which no checkpoint has yet. */
   growUnsigned(): Promise<void>

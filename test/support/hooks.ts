@@ -26,7 +26,7 @@ export function shared<T extends object>(start: () => Promise<T>, end: (started:
   return members
 }
 
-/** A service for all tests of a file. @param options a function where they need what started before */
+/** A service for all tests of a file. @param options a function if they depend on an earlier hook */
 export function sharedService(
   options: TestServiceOptions | (() => TestServiceOptions | Promise<TestServiceOptions>) = {},
 ): OwnService {

@@ -1,7 +1,7 @@
 /** Validates responses with Ajv, a dependency of the OpenAPI validator. */
 import { createRequire } from 'node:module'
 
-/** What is used of Ajv. */
+/** The used part of Ajv. */
 interface Judge {
   addSchema(schema: unknown, key: string): Judge
   validate(key: string, value: unknown): boolean

@@ -65,7 +65,7 @@ export async function appendPendingAs(
   if (result.kind !== 'committed') throw new Error('a leaf was refused')
 }
 
-/** A {@link Grow} that remembers every leaf itself and builds the tree anew each time. */
+/** A {@link Grow} that keeps every leaf and recomputes the tree each time. */
 export function plainGrow(): { readonly grow: Grow; readonly hashes: Uint8Array[] } {
   const hashes: Uint8Array[] = []
   const grow: Grow = ({ state, pending }) => {

@@ -1,4 +1,4 @@
-/** Child processes that write to a log, and the invariants of a log whatever happened to them. */
+/** Child processes that write to a log, and the invariants of the log after any failure of theirs. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
@@ -11,7 +11,7 @@ import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 export interface Writer {
   /** Hashes of the leaves that were acknowledged, hex. */
   readonly acknowledged: ReadonlySet<string>
-  /** Resolves after so many acknowledged hashes, or when the process ends. */
+  /** Resolves after `count` acknowledged hashes, or when the process ends. */
   acknowledges(count: number): Promise<void>
   kill(): void
   /** Its exit code, null after a signal; all output has been read by then. */
@@ -49,7 +49,7 @@ export function startWriter(task: Task): Writer {
 
 /**
  * Reads a whole log and fails unless it is one tree without gap or fork that holds all of `acknowledged`, once each, and
- * every checkpoint in the database and in the anchors is one of this tree.
+ * every stored and pinned checkpoint is one of this tree.
  */
 export async function expectWholeLog(
   { store, checkpointPin }: Pick<LogParts, 'store' | 'checkpointPin'>,

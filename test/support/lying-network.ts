@@ -1,4 +1,4 @@
-/** A man in the middle between phones and the service: copies, delays, drops and releases sealed frames. */
+/** A man in the middle between phones and the service: copies, delays, drops and releases encrypted frames. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { fetchTransport } from '../../miniprogram/client/node.ts'

@@ -31,12 +31,12 @@ export const random = (length: number): Uint8Array => new Uint8Array(randomBytes
 /** The path of the outcome of an idempotency key (protocol, section 8). */
 export const outcomePath = (key: string): string => `/outcomes/${encodeBase64Url(encodeUtf8(key))}`
 
-/** A response, sealed or in the clear. */
+/** A response, encrypted or in the clear. */
 export interface ReceivedReply {
   readonly kind: 'sealed' | 'clear'
   /** Outer status. */
   readonly outer: number
-  /** Inner status of a sealed answer, outer one of a clear answer. */
+  /** Inner status of an encrypted response, outer status of a response in the clear. */
   readonly status: number
   readonly fields: readonly Field[]
   // biome-ignore lint/suspicious/noExplicitAny: tests read whatever members they expect
@@ -45,7 +45,7 @@ export interface ReceivedReply {
 
 export interface Prepared {
   readonly frame: Uint8Array
-  /** Opens and verifies the answer's frame. */
+  /** Decrypts and verifies the frame of the response. */
   readonly open: (bytes: Uint8Array) => ResponseMessage
 }
 
@@ -63,7 +63,7 @@ export interface RequestParts {
   readonly before?: (message: RequestMessage) => RequestMessage
   /** Changes the message after it was signed. */
   readonly after?: (message: RequestMessage) => RequestMessage
-  /** Changes the padded plaintext before it is sealed. */
+  /** Changes the padded plaintext before encryption. */
   readonly plaintext?: (bytes: Uint8Array) => Uint8Array
 }
 
@@ -253,7 +253,7 @@ export async function prepareLogin(
   const open = (bytes: Uint8Array): ResponseMessage => {
     const answer = parseFrame(bytes, configuration.maxFrame)
     if (answer.kind !== 'handshake-response') throw new Error('not a handshake response')
-    // deriveSession consumes its state, and a test may open several answers to one frame.
+    // deriveSession consumes its state, and a test may decrypt several responses to one frame.
     const state: HandshakeState = { ...sealed.state, es: sealed.state.es.slice() }
     const derived = deriveSession(primitives, state, secretKey, answer.ephemeral, answer.ephemeral)
     const response = parseResponse(openHandshakeResponse(primitives, derived.responseKey, answer))

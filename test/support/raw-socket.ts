@@ -73,7 +73,7 @@ export class RawSocket {
     })
   }
 
-  /** Sends a prepared frame; resolves with the answer that is paired to it. */
+  /** Sends a prepared frame; resolves with the response paired to it. */
   send(prepared: Prepared): Promise<ReceivedReply> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(nameOf(prepared.frame), { open: prepared.open, resolve, reject })
@@ -130,7 +130,7 @@ export class RawSocket {
   }
 }
 
-/** What the answer to a frame is paired by. */
+/** The value that pairs the response with a frame. */
 function nameOf(bytes: Uint8Array): string {
   const frame = parseFrame(bytes, maxFrame)
   return frame.kind === 'request' ? encodeBase64Url(frame.nonce) : 'login'

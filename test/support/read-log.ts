@@ -13,9 +13,9 @@ import { createSubjectKeyFinder } from '../../service/tlog/subject-keys.ts'
 export interface ReadLeaf {
   readonly row: PendingEntry | LogEntry
   readonly leaf: AuditLeaf
-  /** By label; empty where nothing is sealed, or nothing opens. */
+  /** By label; empty without details, or when they cannot be decrypted. */
   readonly groups: Readonly<Record<string, Readonly<Record<string, string | number>>>>
-  /** Everything that is kept of it, as text: columns, leaf, opened detail. */
+  /** All stored data of it as text: columns, leaf, decrypted detail. */
   readonly text: string
 }
 

@@ -1,4 +1,4 @@
-/** Programs that the end-to-end and conformance tests need besides Node; `CONTRIBUTING.md` lists them all. */
+/** Programs that the end-to-end and conformance tests require in addition to Node; `CONTRIBUTING.md` lists them all. */
 import { spawnSync } from 'node:child_process'
 
 /** @param packages as Debian names them @throws Error unless the tool was found: a test that does not run proves nothing. */

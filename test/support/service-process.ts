@@ -48,7 +48,7 @@ export interface RunningCommand {
   readonly finished: Promise<Finished>
 }
 
-/** Runs the compiled `miniseal` with exactly this environment besides PATH. */
+/** Runs the compiled `miniseal` with exactly this environment and PATH. */
 export function runMiniseal(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
@@ -83,7 +83,7 @@ export function runMiniseal(
   return { child, waitFor, finished }
 }
 
-/** A service in another process, as its clients see it; what only the own process could do throws. */
+/** A service in another process, as its clients see it; members that need the same process throw. */
 export function serviceOutside(
   environment: Readonly<Record<string, string>>,
   sandboxUrl: string,
@@ -117,7 +117,7 @@ export interface ServiceProcess {
   command(): RunningCommand
   /** Of the present process. */
   pid(): number
-  /** SIGKILL at any point; resolves when it runs again. `between` looks at what it left. */
+  /** Kills the service with SIGKILL and resolves when it runs again. `between` runs in the meantime. */
   restart(between: () => void): Promise<void>
   close(): Promise<void>
 }

@@ -170,7 +170,7 @@ export async function sandboxCalls({ sandboxUrl }: TestService, api: string): Pr
   return (counts as Record<string, number>)[api] ?? 0
 }
 
-/** A service that a program made with `createService`, as its clients see it. */
+/** A service created with `createService`, as its clients see it. */
 export function clientOf(service: RunningService): TestService {
   return {
     origin: service.origin,

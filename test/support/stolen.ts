@@ -1,4 +1,4 @@
-/** What somebody has who stole a service's keys, or may write its database: for tests that show what they can do with it. */
+/** The keys of a service as an attacker holds them, and forgeries with them, for tests of their effects. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { emptyRoot } from '../../crypto/tlog/merkle.ts'
@@ -17,7 +17,7 @@ import { disturb } from './both-databases.ts'
 import { withStore } from './read-log.ts'
 import type { TestService } from './service.ts'
 
-/** Every key of a service, as a thief of database and master key has them. */
+/** Every key of a service, decrypted from its database with its master key. */
 export async function stolenKeyring(service: TestService): Promise<Keyring> {
   const { masterKeys } = readOperatorPaths(service.environment)
   if (masterKeys === undefined) throw new Error('no master key')
@@ -26,20 +26,19 @@ export async function stolenKeyring(service: TestService): Promise<Keyring> {
   )
 }
 
-/** The one of a kind that is in use. */
+/** The current key of a kind. */
 export async function stolenKey(service: TestService, kind: ServiceKeyKind): Promise<ServiceKey> {
   return (await stolenKeyring(service)).current(kind, service.now())
 }
 
-/** What the service seals leaves and trees with that are not signed yet. */
+/** The key that authenticates leaves and trees before they are signed. */
 export async function stolenMacs(service: TestService): Promise<RowMacs> {
   return createRowMacs((await stolenKey(service, 'lookup')).secretKey)
 }
 
 /**
- * Writes another past of the log into the database of a stopped service: without the leaves that `isKept` does not keep,
- * with every tile, root and hash of it right, sealed with the lookup key, signed with the log's own key, and with an anchor
- * that fits.
+ * Rewrites the log in the database of a stopped service without the leaves that `isKept` rejects. Tiles, roots and hashes
+ * are recomputed, row MACs use the lookup key, and a new checkpoint is signed with the log key and pinned.
  *
  * @returns the signed checkpoint
  */

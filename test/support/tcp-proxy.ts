@@ -1,4 +1,4 @@
-/** A TCP proxy in front of a server, which passes on what the test chooses. */
+/** A TCP proxy in front of a server, which forwards what the test allows. */
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface TcpProxy {

@@ -16,7 +16,7 @@ export interface TestWitness {
   seen: TreeHead
   /** How many checkpoints it was asked for. */
   asked: number
-  /** What it answers instead, when set. */
+  /** The response to every request, when set. */
   instead: { readonly status: number; readonly type?: string; readonly body: string } | undefined
   close(): Promise<void>
 }

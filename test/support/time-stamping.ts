@@ -40,11 +40,11 @@ ess_cert_id_alg = sha256
 
 export interface TimeStampingAuthority {
   readonly url: string
-  /** What it answers instead: for faults. */
+  /** A replacement of the response, for faults. */
   answer: (query: Buffer, request: IncomingMessage, response: ServerResponse) => void
-  /** The DER of an honest answer to a query. */
+  /** The DER of a valid response to a query. */
   reply(query: Buffer): Buffer
-  /** The DER of an answer to a query that this authority does not take. */
+  /** The DER of a response to a query that this authority rejects. */
   refusal(): Buffer
   /** Whether `openssl ts -verify` accepts a token for a digest by this authority. */
   verifies(token: Uint8Array, digest: Uint8Array): boolean

@@ -1,4 +1,4 @@
-/** A backend behind the gateway, over real HTTP, that keeps what arrived. */
+/** A backend behind the gateway, over real HTTP, that records its requests. */
 import { once } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
@@ -19,7 +19,7 @@ export interface TestUpstream {
   close(): void
 }
 
-/** @param answer what it answers, once the whole request is there */
+/** @param answer sends the response, after the whole request was read */
 export async function startUpstream(
   answer: (request: IncomingMessage, response: ServerResponse, body: string) => void,
 ): Promise<TestUpstream> {

@@ -1,4 +1,4 @@
-/** A log as a service writes it: leaves staged, sequenced, signed and anchored, with details sealed for people. */
+/** A log as a service writes it: entries staged, sequenced, signed and pinned, with details encrypted per user. */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,15 +26,15 @@ import type { TestDatabase } from '../integration/store/engines.ts'
 
 export const logOrigin = 'pay.example.com/audit/2025'
 
-/** UNIX seconds at which the log starts: an hour ago, so that nothing is over its time. */
+/** UNIX seconds at which the log starts: an hour ago, so that no retention has expired. */
 export const logStart: number = Math.floor(Date.now() / 1000) - 3_600
 
-/** What one entry is about. */
+/** The contents of one entry. */
 export interface MadeEntry {
   readonly kind?: string
   readonly result?: LeafResult
   readonly code?: string
-  /** `null`: nobody. */
+  /** `null`: an entry without a user. */
   readonly user?: string | null
   readonly path?: string
   readonly ip?: string
@@ -42,7 +42,7 @@ export interface MadeEntry {
   readonly at?: number
   /** Public facts of the leaf. */
   readonly facts?: Readonly<Record<string, string>>
-  /** More groups, or others in the place of those that are made up. */
+  /** Additional groups, or replacements of the default ones. */
   readonly groups?: Readonly<Record<string, FlatObject>>
 }
 
@@ -53,12 +53,12 @@ export interface WrittenLog {
   readonly blindIndexOf: BlindIndexOf
   /** `MINISEAL_DATA`. */
   readonly folder: string
-  /** For commands beside it. */
+  /** For commands on the same database. */
   readonly environment: Readonly<Record<string, string>>
   readonly vkey: string
   /** Stages and sequences entries. */
   append(entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]>
-  /** Stages what is not sequenced. */
+  /** Stages entries without sequencing them. */
   stage(entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]>
   sequence(): Promise<void>
   /** Signs a checkpoint of the current tree and pins it. @returns the note */

@@ -1,4 +1,4 @@
-/** How `wx` answers: with objects of the caller's realm, and never at once. */
+/** Callbacks of `wx`: objects of the caller's realm, never synchronous. */
 
 /** The constructors of the code under test, so that its `instanceof` and its buffers are of one realm. */
 export interface Realm {

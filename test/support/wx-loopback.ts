@@ -1,5 +1,5 @@
 /**
- * A `wx` for tests that does what the phone does: real HTTP (to loopback only), callbacks that are never synchronous,
+ * A `wx` for tests that behaves like a phone: real HTTP (to loopback only), callbacks that are never synchronous,
  * asynchronous random bytes, encrypted storage, and login codes from the WeChat sandbox.
  */
 import { randomBytes } from 'node:crypto'
@@ -25,7 +25,7 @@ export interface Loopback {
   readonly wx: LoopbackWx
   readonly requests: RecordedRequest[]
   readonly storage: Map<string, { readonly data: string; readonly isEncrypted: boolean }>
-  /** Ends every socket as a lost network does. */
+  /** Closes every socket as a lost network does. */
   cutSockets(): void
   /** The most requests that were under way together. */
   mostInFlight(): number
@@ -95,7 +95,7 @@ type PhoneApis = Pick<
   | 'startSoterAuthentication'
 >
 
-/** A phone with a network, and an owner who says yes. */
+/** A phone with a network and a user who accepts every prompt. */
 function phoneApis({ soter }: LoopbackOptions, realm: Realm): PhoneApis {
   return {
     getNetworkType: asynchronous('getNetworkType', realm, () => ({ networkType: 'wifi' })),
@@ -119,7 +119,7 @@ function storageApis(storage: Loopback['storage'], realm: Realm): StorageApis {
   return {
     getStorage: asynchronous('getStorage', realm, ({ key, encrypt = false }) => {
       const entry = storage.get(key)
-      // The flag has to be given on both calls; without it the phone cannot read the value.
+      // Both calls require the flag; without it the phone cannot read the value.
       if (entry === undefined || entry.isEncrypted !== encrypt) throw new Error('data not found')
       return { data: entry.data }
     }),

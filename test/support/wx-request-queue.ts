@@ -24,7 +24,7 @@ export interface RequestOptions extends Callbacks {
 const MAX_IN_FLIGHT = 10
 const loopbackHosts: readonly string[] = ['127.0.0.1', 'localhost', '[::1]']
 
-/** `wx.request`: ten at a time, the rest waits; every HTTP status is a success. */
+/** `wx.request`: at most ten concurrently, further ones queue; every HTTP status is a success. */
 export class RequestQueue {
   readonly recorded: RecordedRequest[] = []
   mostInFlight = 0
@@ -82,7 +82,7 @@ export class RequestQueue {
   private headersOf({ header = {} }: RequestOptions): Record<string, string> {
     const headers: Record<string, string> = { 'content-type': 'application/json' }
     for (const [name, value] of Object.entries(header)) headers[name.toLowerCase()] = String(value)
-    // The phone sets this one itself, whatever the caller wrote.
+    // The phone overwrites this field.
     headers.referer = `https://servicewechat.com/${this.appid}/devtools/page-frame.html`
     return headers
   }

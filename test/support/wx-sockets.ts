@@ -1,4 +1,4 @@
-/** `wx.connectSocket` of the loopback `wx`: a real WebSocket, five at a time, callbacks never at once. */
+/** `wx.connectSocket` of the loopback `wx`: real WebSockets, at most five, callbacks never synchronous. */
 import type { RawData } from 'ws'
 import { WebSocket } from 'ws'
 import type { Realm } from './wx-callbacks.ts'

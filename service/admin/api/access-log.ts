@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import type { LogEntryAccess } from '../../tlog/log-routes.ts'
-import type { AuditContext, AuditParts } from './context.ts'
+import type { AuditContext, AuditDependencies } from './context.ts'
 import type { AuditFilter } from './search.ts'
 
 /** Polling readers are logged once in this period; milliseconds. */
@@ -28,9 +28,9 @@ export interface AccessLog {
   logTailAccess(c: AuditContext, table: string, facts: FlatObject): Promise<void>
 }
 
-type AccessLogParts = Pick<AuditParts, 'appender' | 'sender'>
+type AccessLogDependencies = Pick<AuditDependencies, 'appender' | 'sender'>
 
-export function createAccessLog(parts: AccessLogParts): AccessLog {
+export function createAccessLog(parts: AccessLogDependencies): AccessLog {
   const appendAccess = createAppendAccess(parts)
   const oncePerPeriod = createOncePerPeriod()
   const logAccess: AccessLog['logAccess'] = async (c, kind, facts) =>
@@ -46,7 +46,7 @@ export function createAccessLog(parts: AccessLogParts): AccessLog {
  * For reads of entry bundles under `/log`: logged once a minute for each auditor. Logging each bundle would add
  * new entries while an auditor follows the log.
  */
-export function createEntryAccessLog(parts: AccessLogParts): LogEntryAccess {
+export function createEntryAccessLog(parts: AccessLogDependencies): LogEntryAccess {
   const appendAccess = createAppendAccess(parts)
   const oncePerPeriod = createOncePerPeriod()
   return async (c, { name }) =>
@@ -57,7 +57,7 @@ export function createEntryAccessLog(parts: AccessLogParts): LogEntryAccess {
 
 type AppendAccess = (c: Context, kind: LeafKind, facts: FlatObject) => Promise<void>
 
-function createAppendAccess({ appender, sender }: AccessLogParts): AppendAccess {
+function createAppendAccess({ appender, sender }: AccessLogDependencies): AppendAccess {
   return async (c, kind, facts) => {
     const { ip, isForwarded } = sender(c)
     const net = { forwarded: isForwarded ? 'true' : 'false', ...(ip === undefined ? {} : { ip }) }

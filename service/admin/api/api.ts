@@ -12,8 +12,8 @@ import type { Auditor } from './accounts.ts'
 import type { PageAnswer, SessionAnswer } from './answers.ts'
 import {
   type AuditContext,
+  type AuditDependencies,
   type AuditEnvironment,
-  type AuditParts,
   AuditRefused,
   problemOf,
 } from './context.ts'
@@ -35,14 +35,14 @@ const pageSize = 50
 const tailReach = 120_000
 
 interface Api {
-  readonly parts: AuditParts
+  readonly parts: AuditDependencies
   readonly search: AuditSearch
   readonly accessLog: AccessLog
   readonly takeExportSlot: ReturnType<typeof createWorkSlots>
 }
 
 /** The routes below `/audit/api`. */
-export function auditApi(parts: AuditParts): Hono<AuditEnvironment> {
+export function auditApi(parts: AuditDependencies): Hono<AuditEnvironment> {
   const app = new Hono<AuditEnvironment>()
   const sessions = createSessions(parts)
   const api: Api = {
@@ -115,7 +115,7 @@ function addSession(app: Hono<AuditEnvironment>, { parts }: Api, sessions: Sessi
 }
 
 async function sessionAnswer(
-  { status, signingLogKeys }: AuditParts,
+  { status, signingLogKeys }: AuditDependencies,
   { name, role }: Auditor,
 ): Promise<SessionAnswer> {
   const { origin } = await status()

@@ -13,7 +13,7 @@ import type { Auditor } from './accounts.ts'
 import type { AuditProblem, ProblemAnswer } from './answers.ts'
 import { FilterError } from './search.ts'
 
-export interface AuditParts {
+export interface AuditDependencies {
   readonly store: Store
   readonly reader: LogReader
   readonly appender: Appender

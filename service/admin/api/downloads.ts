@@ -7,7 +7,7 @@ import { leafIdText } from '../../tlog/entry.ts'
 import { EvidenceRefused, makeEvidence } from '../../tlog/evidence/make-evidence.ts'
 import { openGroups } from '../../tlog/sealed-details.ts'
 import type { FindSubjectKey } from '../../tlog/subject-keys.ts'
-import { type AuditParts, AuditRefused } from './context.ts'
+import { type AuditDependencies, AuditRefused } from './context.ts'
 import { type OpenedEntry, openEntry, positionOf } from './entries.ts'
 import type { AuditFilter, AuditSearch } from './search.ts'
 
@@ -16,7 +16,7 @@ const types: { readonly [F in ExportFormat]: string } = {
   jsonl: 'application/jsonl; charset=utf-8',
 }
 
-export interface ExportParts extends Pick<AuditParts, 'findKey'> {
+export interface ExportParts extends Pick<AuditDependencies, 'findKey'> {
   readonly search: AuditSearch
   /** Called when the stream ends or is cancelled, possibly more than once. */
   readonly onEnd: () => void
@@ -66,7 +66,7 @@ export function parseFormat(word: string | undefined): ExportFormat {
  * @throws AuditRefused `not_yet` before its first checkpoint
  */
 export async function evidenceResponse(
-  parts: Pick<AuditParts, 'store' | 'reader' | 'findKey' | 'logKeys' | 'serviceKeys' | 'witnesses'>,
+  parts: Pick<AuditDependencies, 'store' | 'reader' | 'findKey' | 'logKeys' | 'serviceKeys' | 'witnesses'>,
   entry: LogEntry,
   groups: readonly GroupLabel[],
 ): Promise<Response> {

@@ -9,7 +9,7 @@ import { leafIdText } from '../../tlog/entry.ts'
 import { openDetail, openGroups } from '../../tlog/sealed-details.ts'
 import type { FindSubjectKey } from '../../tlog/subject-keys.ts'
 import type { EntryAnswer, EntryRow, ShownGroup, ShownProof } from './answers.ts'
-import type { AuditParts } from './context.ts'
+import type { AuditDependencies } from './context.ts'
 
 /** Groups by role. Address and device signature identify a user elsewhere, so they need `discloser`. */
 const shown: { readonly [R in AuditorRole]: readonly GroupLabel[] } = {
@@ -73,7 +73,7 @@ async function readEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<Read
 
 /** One entry with its proof and the groups that the role may see. */
 export async function entryAnswer(
-  { reader, findKey }: Pick<AuditParts, 'reader' | 'findKey'>,
+  { reader, findKey }: Pick<AuditDependencies, 'reader' | 'findKey'>,
   entry: LogEntry,
   role: AuditorRole,
 ): Promise<EntryAnswer> {
@@ -93,7 +93,10 @@ export async function entryAnswer(
   }
 }
 
-async function proofOf(reader: AuditParts['reader'], entry: LogEntry): Promise<ShownProof | undefined> {
+async function proofOf(
+  reader: AuditDependencies['reader'],
+  entry: LogEntry,
+): Promise<ShownProof | undefined> {
   const proof = await reader.inclusion(entry.globalIndex)
   if (proof === undefined) return undefined
   const { hashes, ...shown } = proof

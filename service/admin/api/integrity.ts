@@ -3,14 +3,14 @@ import { encodeBase64 } from 'miniseal-protocol/text'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { CheckpointRecord } from '../../store/tlog-tree.ts'
 import type { CheckpointRow, ConsistencyAnswer, EntryRow, IntegrityAnswer } from './answers.ts'
-import { type AuditParts, AuditRefused } from './context.ts'
+import { type AuditDependencies, AuditRefused } from './context.ts'
 import { rowsOf } from './entries.ts'
 import type { AuditSearch } from './search.ts'
 
 /** Checkpoints and events that are listed. */
 const listed = 20
 
-export async function integrityOf(parts: AuditParts, search: AuditSearch): Promise<IntegrityAnswer> {
+export async function integrityOf(parts: AuditDependencies, search: AuditSearch): Promise<IntegrityAnswer> {
   const { store, reader, now } = parts
   const status = await parts.status()
   const latest = await reader.latestCheckpoint()
@@ -45,7 +45,7 @@ function checkpointRow({ size, signedAt, cosignatures, timestampToken }: Checkpo
  * @throws AuditRefused `not_found` for an unknown log, or a size that it does not have; `not_yet` before its first checkpoint
  */
 export async function consistencyOf(
-  { store, reader }: Pick<AuditParts, 'store' | 'reader'>,
+  { store, reader }: Pick<AuditDependencies, 'store' | 'reader'>,
   origin: string,
   from: number,
 ): Promise<ConsistencyAnswer> {

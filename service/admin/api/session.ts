@@ -11,7 +11,7 @@ import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { FormatError } from 'miniseal-protocol/errors'
 import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
 import { type Auditor, createAuditorFinder, findTokenDigest } from './accounts.ts'
-import { type AuditEnvironment, type AuditParts, AuditRefused } from './context.ts'
+import { type AuditDependencies, type AuditEnvironment, AuditRefused } from './context.ts'
 
 /** Idle timeout in seconds. */
 const idle = 1_800
@@ -32,7 +32,7 @@ interface SignedIn {
   readonly seen: number
 }
 
-type SessionParts = Pick<AuditParts, 'store' | 'now' | 'origin' | 'cookieKey' | 'accountKey'>
+type SessionDependencies = Pick<AuditDependencies, 'store' | 'now' | 'origin' | 'cookieKey' | 'accountKey'>
 
 export interface Sessions {
   /** Sets the cookie. @throws AuditRefused `token_refused` */
@@ -43,7 +43,7 @@ export interface Sessions {
   readonly guard: MiddlewareHandler<AuditEnvironment>
 }
 
-export function createSessions({ store, now, origin, cookieKey, accountKey }: SessionParts): Sessions {
+export function createSessions({ store, now, origin, cookieKey, accountKey }: SessionDependencies): Sessions {
   const find = createAuditorFinder(store, accountKey, now)
   const isSecure = origin.startsWith('https://')
   const name = isSecure ? '__Host-miniseal-audit' : 'miniseal-audit'

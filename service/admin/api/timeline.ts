@@ -112,7 +112,7 @@ function isAskedFor(count: HourlyCount, { kind, result, code }: AuditFilter): bo
     [kind, count.kind],
     [result, count.result],
     [code, count.code],
-  ].every(([asked, is]) => asked === undefined || asked === is)
+  ].every(([wanted, actual]) => wanted === undefined || wanted === actual)
 }
 
 // The overview is computed from the hourly counts alone.

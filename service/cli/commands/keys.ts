@@ -269,7 +269,7 @@ The next key is used immediately. Everything made with the revoked key is refuse
   async run(values, terminal) {
     const kind = revocable.find((candidate) => candidate === values.kind)
     if (kind === undefined) throw new UsageError(`KIND must be one of ${revocable.join(', ')}`)
-    if (!values.now) throw new UsageError('--now is required; a rotated key expires by itself')
+    if (!values.now) throw new UsageError('--now is required; a rotated key expires without it')
     return await withKeys(terminal, async ({ store, wrapper, now }) => {
       const keyring = await openKeyring(store, wrapper, now)
       const next = await asCommandFailed(

@@ -8,7 +8,7 @@ export const restore = defineCommand({
   arguments: { file: { help: 'file written by miniseal backup' } },
   notes: `
 Stop the service first. Removes sessions, login codes, step-up challenges and agreement keys, which must not become valid
-again. The replaced database remains beside the new one, with its -wal file. Afterwards start a new log with miniseal
+again. The replaced database is kept in the same folder, with its -wal file. Afterwards start a new log with miniseal
 audit new-origin.
 
 For PostgreSQL use pg_restore and the statements of docs/guides/operations.md, "Backup and restore".

@@ -1,4 +1,4 @@
-/** The texts of `miniseal explain` in Chinese. `{}` stands for the detail of a finding. */
+/** The texts of `miniseal explain` in Chinese. `{}` is replaced by the detail of a finding. */
 import type { Locale } from 'miniseal-verify/explain'
 
 export const zhCN: Locale = {
@@ -138,7 +138,7 @@ export const zhCN: Locale = {
     'service-same-lengths': '服务计算的是另一个基串，但各组件长度相同',
     'service-length': '服务那边长度不同：{}（此处 / 服务）',
     'signature-unreadable': '签名字段无法读取：{}',
-    'sealed-frame': '这是传输中的密封帧：其内容只有手机与服务能看到。请在网关之后或客户端内抓取请求',
+    'sealed-frame': '这是传输中的加密帧，只有手机与服务能解密。请在网关之后或在客户端加密之前抓取请求',
     'not-signed': '没有签名：代理去掉了字段，或请求没有经过服务',
     'half-signed': '只有 {}：signature 与 signature-input 必须同时存在，其中一个被去掉了',
     'body-longer': '正文比 content-length 长（{}）：多出的部分不计',

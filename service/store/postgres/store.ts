@@ -19,7 +19,7 @@ import { createPostgresPool, type Lease, type PostgresPool } from './pool.ts'
 import * as tables from './schema.ts'
 import { inTransaction, retry } from './transaction.ts'
 
-/** How a service connects to PostgreSQL besides its URL. */
+/** Connection settings of PostgreSQL other than its URL. */
 export interface PostgresConnections {
   /** Connections of this process, in addition to the one that listens. */
   readonly poolSize?: number

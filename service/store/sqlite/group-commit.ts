@@ -181,7 +181,7 @@ export class GroupCommit {
     }
   }
 
-  /** Makes the connection ready for the next batch. SQLite may have rolled back by itself. */
+  /** Makes the connection ready for the next batch. SQLite may have rolled back on its own. */
   #rollBack(): void {
     try {
       if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK')

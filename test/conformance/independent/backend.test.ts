@@ -36,7 +36,7 @@ describe('a backend in Python', () => {
     await service.close()
   })
 
-  it('verifies token, device and gateway, and returns the caller', async () => {
+  it('the Python backend verifies token, device and gateway, and returns the caller', async () => {
     const caller = {
       user: session.user,
       device: session.device.signer.keyid,
@@ -50,7 +50,7 @@ describe('a backend in Python', () => {
     expect(posted).toMatchObject({ status: 200, json: { caller } })
   })
 
-  it('ignores caller fields that a client sends', async () => {
+  it('the Python backend ignores caller fields that a client sends', async () => {
     const answer = await session.send({
       path: '/orders/1',
       before: (message) => ({
@@ -61,7 +61,7 @@ describe('a backend in Python', () => {
     expect(answer).toMatchObject({ status: 200, json: { caller: { user: session.user } } })
   })
 
-  it('refuses requests that bypass the gateway', async () => {
+  it('the Python backend refuses requests that bypass the gateway', async () => {
     const headers = {
       authorization: `HTTPSig ${session.token}`,
       'miniseal-caller': `user="${session.user}"`,
@@ -86,7 +86,7 @@ describe('a backend in Python', () => {
       () => ({ gatewayCreated: service.now() - 70 }),
       'gateway signature outside its window',
     ],
-  ])('refuses a request with %s', async (_title, parts, reason) => {
+  ])('the Python backend refuses a request with %s', async (_title, parts, reason) => {
     const { method, url, headers, body } = forwarded(session, parts())
     const fields = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)])
     const response = await fetch(`${direct}${url}`, { method, headers: fields, body })

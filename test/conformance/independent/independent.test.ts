@@ -38,14 +38,16 @@ describe('the independent client', () => {
 
   afterAll(() => service.close())
 
-  it('passes the vectors of the RFCs with its own cryptography', { timeout: 120_000 }, async () => {
+  it('the independent client passes the vectors of the RFCs with its own cryptography', {
+    timeout: 120_000,
+  }, async () => {
     const { checks, code, summary } = await python(['--self-test'])
     expect(checks.filter(({ ok }) => !ok)).toEqual([])
     expect({ code, summary }).toEqual({ code: 0, summary: { passed: checks.length, failed: 0 } })
     expect(checks.length).toBeGreaterThan(10)
   })
 
-  it('logs in, transfers, is refused where the protocol requires it, and verifies every response', {
+  it('the independent client logs in, transfers, is refused where the protocol requires it, and verifies every response', {
     timeout: 120_000,
   }, async () => {
     const { origin, roots, sandboxUrl, appid } = service

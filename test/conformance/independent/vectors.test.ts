@@ -48,7 +48,7 @@ const changes: Readonly<Record<VectorName, readonly [RegExp, string]>> = {
 }
 
 describe('the independent client', () => {
-  it('agrees with every vector of every file', { timeout: 120_000 }, () => {
+  it('the independent client agrees with every vector of every file', { timeout: 120_000 }, () => {
     const { code, lines } = check(folder)
     expect(lines.filter(({ ok }) => !ok)).toEqual([])
     expect(lines.map(({ check: name }) => name)).toEqual(names)
@@ -56,7 +56,7 @@ describe('the independent client', () => {
     expect(code).toBe(0)
   })
 
-  it('disagrees when one value of any file was changed', { timeout: 120_000 }, () => {
+  it('the independent client disagrees when one value of any file was changed', { timeout: 120_000 }, () => {
     const copy = mkdtempSync(join(tmpdir(), 'miniseal-vectors-'))
     try {
       for (const name of names) {

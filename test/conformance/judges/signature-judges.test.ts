@@ -151,26 +151,29 @@ const changes: readonly (readonly [string, (message: RequestMessage) => RequestM
 describe.each(names)('the signed request %s', (name) => {
   const message = signed(name)
 
-  it('verifies with both libraries and with ours', async () => {
+  it('the signed request verifies with both libraries and with ours', async () => {
     expect(await verifiesPlainly(message, [device])).toBe(true)
     expect(await verifiesStrictly(message, device)).toBe(true)
     expect(verifiesHere(message)).toBe(true)
   })
 
-  it('does not verify with another key', async () => {
+  it('the signed request does not verify with another key', async () => {
     const wrong = { ...stranger, keyid: device.keyid }
     expect(await verifiesPlainly(message, [wrong])).toBe(false)
     expect(await verifiesStrictly(message, stranger)).toBe(false)
     expect(verifiesHere(message, stranger)).toBe(false)
   })
 
-  it.each(changes)('does not verify anywhere with %s', async (_change, change) => {
-    const changed = change(message)
-    expect(changed).not.toEqual(message)
-    expect(await verifiesPlainly(changed, [device])).toBe(false)
-    expect(await verifiesStrictly(changed, device)).toBe(false)
-    expect(verifiesHere(changed)).toBe(false)
-  })
+  it.each(changes)(
+    'the signed request verifies with no implementation after the change: %s',
+    async (_change, change) => {
+      const changed = change(message)
+      expect(changed).not.toEqual(message)
+      expect(await verifiesPlainly(changed, [device])).toBe(false)
+      expect(await verifiesStrictly(changed, device)).toBe(false)
+      expect(verifiesHere(changed)).toBe(false)
+    },
+  )
 })
 
 describe('a request that http-message-signatures signs', () => {
@@ -202,11 +205,11 @@ describe('a request that http-message-signatures signs', () => {
     return { ...plain, fields: [...plain.fields, ...made] }
   }
 
-  it('verifies with our implementation', async () => {
+  it('a request signed by http-message-signatures verifies with our implementation', async () => {
     expect(verifiesHere(await signedOutside())).toBe(true)
   })
 
-  it('is refused by our implementation with less coverage, another tag, or other content', async () => {
+  it('our implementation refuses a request of http-message-signatures with less coverage, another tag or other content', async () => {
     const covered = requiredComponents(await signedOutside())
     for (const left of covered) {
       const fields = covered.filter((component) => component !== left)
@@ -221,7 +224,7 @@ describe('a signed response', () => {
   const request = signed('transfer')
 
   it.each(['created', 'empty', 'problem'] as const)(
-    'verifies with http-message-signatures for its own request only: %s',
+    'a signed response verifies with http-message-signatures for its own request only: %s',
     async (name) => {
       const response = answered(name, request)
       expect(await verifiesPlainly(response, [service], request)).toBe(true)
@@ -247,13 +250,13 @@ describe('a request that the gateway forwards', () => {
     fixed('gateway nonce', 16),
   )
 
-  it('has a device signature and a gateway signature that verify with both libraries', async () => {
+  it('a forwarded request has a device signature and a gateway signature that verify with both libraries', async () => {
     expect(await verifiesPlainly(message, [device, service])).toBe(true)
     expect(await verifiesStrictly(message, device, 'sig')).toBe(true)
     expect(await verifiesStrictly(message, service, 'gateway')).toBe(true)
   })
 
-  it('does not verify anywhere with another caller', async () => {
+  it('a forwarded request with another caller verifies with no implementation', async () => {
     const changed = replaced(message, 'miniseal-caller', (value) => value.replace('u_1', 'u_2'))
     expect(await verifiesPlainly(changed, [device, service])).toBe(false)
     expect(await verifiesStrictly(changed, service, 'gateway')).toBe(false)

@@ -66,7 +66,7 @@ it('the first checkpoint and the first one a day later get a timestamp that Open
   await until(async () => ((await log.paths.store.findLastTimestamped()) ?? 0) >= first + 86_400)
 })
 
-it('a failing authority does not stop the log and is not asked every second', async () => {
+it('a failing authority does not stop the log and is not retried every second', async () => {
   const { answer } = authority
   let asked = 0
   authority.answer = (_query, _request, response) => {

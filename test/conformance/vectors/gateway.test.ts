@@ -33,7 +33,7 @@ async function codeOf(request: (typeof requests)[number]): Promise<string | null
 }
 
 describe('createVerifier', () => {
-  it.each(requests)('gives the vector "$title" the code $code', async (request) => {
+  it.each(requests)('createVerifier gives the vector "$title" the code $code', async (request) => {
     expect(await codeOf(request)).toBe(request.code)
   })
 })

@@ -35,72 +35,80 @@ import { readVectors } from './read-vectors.ts'
 const vectors = readVectors('log')
 
 describe('log.json, its forms', () => {
-  it.each(vectors.leaves)('holds a leaf $title', ({ leaf }) => {
+  it.each(vectors.leaves)('the leaf $title is parsed and encoded to the same text', ({ leaf }) => {
     expect(encodeLeaf(parseLeaf(encodeUtf8(leaf)))).toEqual(encodeUtf8(leaf))
   })
 
-  it.each(vectors.refused_leaves)('refuses a leaf with $title', ({ text }) => {
+  it.each(vectors.refused_leaves)('a leaf with $title is refused', ({ text }) => {
     expect(() => parseLeaf(encodeUtf8(text))).toThrow(FormatError)
   })
 
-  it.each(vectors.groups)('holds the group $group', ({ group }) => {
+  it.each(vectors.groups)('the group $group is parsed and encoded to the same text', ({ group }) => {
     expect(encodeGroup(parseGroup(encodeUtf8(group)))).toEqual(encodeUtf8(group))
   })
 
-  it.each(vectors.refused_groups)('refuses a group with $title', ({ text }) => {
+  it.each(vectors.refused_groups)('a group with $title is refused', ({ text }) => {
     expect(() => parseGroup(encodeUtf8(text))).toThrow(FormatError)
   })
 
-  it.each(vectors.tile_levels)('counts the tiles of $size', ({ size, levels }) => {
+  it.each(vectors.tile_levels)('tileLevels counts the tiles of a tree of $size', ({ size, levels }) => {
     expect(tileLevels(size)).toEqual(levels)
   })
 
-  it.each(vectors.tile_paths)('finds $path', ({ path, level, index, width }) => {
-    const tile =
-      level === null
-        ? { kind: 'entries' as const, index, width }
-        : { kind: 'hashes' as const, level, index, width }
-    expect(tilePath(tile)).toBe(path)
-    expect(parseTilePath(path)).toEqual(tile)
-  })
+  it.each(vectors.tile_paths)(
+    'the path $path names the tile of the vector',
+    ({ path, level, index, width }) => {
+      const tile =
+        level === null
+          ? { kind: 'entries' as const, index, width }
+          : { kind: 'hashes' as const, level, index, width }
+      expect(tilePath(tile)).toBe(path)
+      expect(parseTilePath(path)).toEqual(tile)
+    },
+  )
 
-  it.each(vectors.refused_tile_paths)('refuses the path %j', (path) => {
+  it.each(vectors.refused_tile_paths)('the tile path %j is refused', (path) => {
     expect(() => parseTilePath(path)).toThrow(FormatError)
   })
 
-  it('holds a bundle', () => {
+  it('the bundle of entries is encoded and parsed as in the vector', () => {
     const { entries, bytes: bundle } = vectors.bundle
     expect(hex(encodeBundle(entries.map(bytes)))).toBe(bundle)
     expect(parseBundle(bytes(bundle), entries.length).map(hex)).toEqual(entries)
   })
 
-  it.each(vectors.refused_notes)('refuses a note with $title', ({ text }) => {
+  it.each(vectors.refused_notes)('a note with $title is refused', ({ text }) => {
     expect(() => parseNote(text)).toThrow(FormatError)
   })
 
-  it.each(vectors.refused_checkpoints)('refuses a checkpoint with $title', ({ text }) => {
+  it.each(vectors.refused_checkpoints)('a checkpoint with $title is refused', ({ text }) => {
     expect(() => parseCheckpoint(text)).toThrow(FormatError)
   })
 
-  it.each(vectors.refused_proofs)('refuses a proof with $title', ({ text }) => {
+  it.each(vectors.refused_proofs)('a proof with $title is refused', ({ text }) => {
     expect(() => parseTlogProof(text)).toThrow(FormatError)
   })
 })
 
 describe.each(namedImplementations)('log.json, with %s', (_, primitives) => {
-  it.each(vectors.leaves)('hashes a leaf $title', ({ leaf, hash }) => {
+  it.each(vectors.leaves)('the leaf $title has the hash of the vector', ({ leaf, hash }) => {
     expect(hex(hashLeaf(primitives, encodeUtf8(leaf)))).toBe(hash)
   })
 
-  it.each(vectors.groups)('commits to the group $label', ({ label, salt, group, commitment: stated }) => {
-    const value = encodeUtf8(group)
-    expect(hex(commitment(primitives, label, bytes(salt), value))).toBe(stated)
-    const [{ leaf = '' } = {}] = vectors.leaves
-    const committed = { ...parseLeaf(encodeUtf8(leaf)), commitments: { [label]: bytes(stated) } }
-    expect(reasonOf(() => verifyCommitment(primitives, committed, label, bytes(salt), value))).toBeUndefined()
-  })
+  it.each(vectors.groups)(
+    'the commitment to the group $label is that of the vector',
+    ({ label, salt, group, commitment: stated }) => {
+      const value = encodeUtf8(group)
+      expect(hex(commitment(primitives, label, bytes(salt), value))).toBe(stated)
+      const [{ leaf = '' } = {}] = vectors.leaves
+      const committed = { ...parseLeaf(encodeUtf8(leaf)), commitments: { [label]: bytes(stated) } }
+      expect(
+        reasonOf(() => verifyCommitment(primitives, committed, label, bytes(salt), value)),
+      ).toBeUndefined()
+    },
+  )
 
-  it('grows the tree', () => {
+  it('a growing tree has the roots of the vectors', () => {
     const growth = growTree(primitives)
     for (const { size, root } of vectors.roots) {
       while (growth.size < size) growth.append(hashLeaf(primitives, encodeUtf8(`entry ${growth.size}`)))
@@ -112,10 +120,10 @@ describe.each(namedImplementations)('log.json, with %s', (_, primitives) => {
     const { index, size, leaf_hash, root, hashes } = vector
     verifyInclusion(primitives, bytes(leaf_hash), index, { size, root: bytes(root) }, hashes.map(bytes))
   }
-  it.each(vectors.inclusion)('proves $title', (vector) => {
+  it.each(vectors.inclusion)('the inclusion proof verifies: $title', (vector) => {
     expect(reasonOf(inclusion(vector))).toBeUndefined()
   })
-  it.each(vectors.refused_inclusion)('refuses a proof of inclusion $title', (vector) => {
+  it.each(vectors.refused_inclusion)('an inclusion proof $title is refused', (vector) => {
     expect(reasonOf(inclusion(vector))).toBe('inclusion_wrong')
   })
 
@@ -124,23 +132,26 @@ describe.each(namedImplementations)('log.json, with %s', (_, primitives) => {
     if (older === undefined || newer === undefined) throw new Error('no tree')
     verifyConsistency(primitives, older, newer, vector.hashes.map(bytes))
   }
-  it.each(vectors.consistency)('proves that $title is one tree', (vector) => {
+  it.each(vectors.consistency)('the consistency proof verifies: $title', (vector) => {
     expect(reasonOf(consistency(vector))).toBeUndefined()
   })
-  it.each(vectors.refused_consistency)('refuses a proof of consistency $title', (vector) => {
+  it.each(vectors.refused_consistency)('a consistency proof $title is refused', (vector) => {
     expect(reasonOf(consistency(vector))).toBe('consistency_wrong')
   })
 
-  it.each(vectors.verifier_keys)('names the key $text', ({ seed, text }) => {
-    const key = parseVerifierKey(primitives, text)
-    expect(key.publicKey).toEqual(primitives.ed25519KeyPair(bytes(seed)).publicKey)
-    expect(encodeVerifierKey(primitives, key)).toBe(text)
-  })
-  it.each(vectors.refused_verifier_keys)('refuses a verifier key with $title', ({ text }) => {
+  it.each(vectors.verifier_keys)(
+    'the verifier key $text is parsed and encoded to the same text',
+    ({ seed, text }) => {
+      const key = parseVerifierKey(primitives, text)
+      expect(key.publicKey).toEqual(primitives.ed25519KeyPair(bytes(seed)).publicKey)
+      expect(encodeVerifierKey(primitives, key)).toBe(text)
+    },
+  )
+  it.each(vectors.refused_verifier_keys)('a verifier key with $title is refused', ({ text }) => {
     expect(() => parseVerifierKey(primitives, text)).toThrow(FormatError)
   })
 
-  it('signs and cosigns the checkpoint', () => {
+  it('the checkpoint has the signature and the cosignature of the vectors', () => {
     const [log, witness] = vectors.verifier_keys.map(({ text }) => parseVerifierKey(primitives, text))
     if (log === undefined || witness === undefined) throw new Error('no keys')
     const { checkpoint, note } = verifyCheckpoint(primitives, vectors.log.checkpoint, [log])
@@ -154,7 +165,7 @@ describe.each(namedImplementations)('log.json, with %s', (_, primitives) => {
     expect(encodeNote({ text: note.text, signatures })).toBe(vectors.witness.checkpoint)
   })
 
-  it('reads the policies', () => {
+  it('the policies of the vectors are parsed and encoded', () => {
     for (const text of vectors.policies) {
       const plain = encodePolicy(primitives, parsePolicy(primitives, text))
       expect(parsePolicy(primitives, plain)).toEqual(parsePolicy(primitives, text))
@@ -162,7 +173,7 @@ describe.each(namedImplementations)('log.json, with %s', (_, primitives) => {
     const policy = parsePolicy(primitives, vectors.policy)
     expect(verifyByPolicy(primitives, vectors.witness.checkpoint, policy).cosignatures).toHaveLength(1)
   })
-  it.each(vectors.refused_policies)('refuses a policy with $title', ({ text }) => {
+  it.each(vectors.refused_policies)('a policy with $title is refused', ({ text }) => {
     expect(() => parsePolicy(primitives, text)).toThrow(FormatError)
   })
 
@@ -170,11 +181,11 @@ describe.each(namedImplementations)('log.json, with %s', (_, primitives) => {
     const policy = parsePolicy(primitives, vectors.policy)
     verifyTlogProof(primitives, proof, hashLeaf(primitives, encodeUtf8(entry)), policy)
   }
-  it.each(vectors.proofs)('proves $entry', ({ entry, proof }) => {
+  it.each(vectors.proofs)('the proof of the entry $entry verifies', ({ entry, proof }) => {
     expect(reasonOf(prove(entry, proof))).toBeUndefined()
     expect(encodeTlogProof(parseTlogProof(proof))).toBe(proof)
   })
-  it.each(vectors.wrong_proofs)('finds $reason for a proof $title', ({ entry, proof, reason }) => {
+  it.each(vectors.wrong_proofs)('a proof $title is refused with $reason', ({ entry, proof, reason }) => {
     expect(reasonOf(prove(entry, proof))).toBe(reason)
   })
 })

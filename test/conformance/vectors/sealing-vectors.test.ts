@@ -58,12 +58,12 @@ function openAtClient(primitives: Primitives, vector: HandshakeVector, frame: st
 }
 
 describe.each(namedImplementations)('handshake.json with %s', (_, primitives) => {
-  it.each(handshakes)('holds what a login in the handshake of $title says', (vector) => {
+  it.each(handshakes)('the login of the handshake $title has the contents of the vector', (vector) => {
     const hash = handshakeHash(primitives, bytes(vector.s_pub), bytes(vector.e_c_pub))
     expect([hex(hash), encodeBase64Url(hash)]).toEqual([vector.k1_salt, vector.handshake])
   })
 
-  it.each(handshakes)('holds the keys of $title', (vector) => {
+  it.each(handshakes)('the handshake $title derives the keys of the vector', (vector) => {
     expect(hex(primitives.x25519PublicKey(bytes(vector.s)))).toBe(vector.s_pub)
     expect(hex(primitives.x25519PublicKey(bytes(vector.e_c)))).toBe(vector.e_c_pub)
     expect(hex(primitives.x25519PublicKey(bytes(vector.e_s)))).toBe(vector.e_s_pub)
@@ -71,7 +71,7 @@ describe.each(namedImplementations)('handshake.json with %s', (_, primitives) =>
     expect(hex(agreementKeyHint(primitives, bytes(vector.s_pub)))).toBe(vector.kid8)
   })
 
-  it.each(handshakes)('gives the frame that a client sends: $title', (vector) => {
+  it.each(handshakes)('the client sends the frame of the vector: $title', (vector) => {
     const { frame, state } = seal(primitives, vector)
     expect(hex(frame)).toBe(vector.request_frame)
     expect(hex(state.es)).toBe(vector.es)
@@ -79,7 +79,7 @@ describe.each(namedImplementations)('handshake.json with %s', (_, primitives) =>
     expect(hex(state.plaintextHash)).toBe(vector.request_plaintext_hash)
   })
 
-  it.each(handshakes)('gives the frame that a service answers: $title', (vector) => {
+  it.each(handshakes)('the service responds with the frame of the vector: $title', (vector) => {
     const { plaintext, state } = openAtService(primitives, vector, vector.request_frame)
     expect(hex(plaintext)).toBe(vector.request_plaintext)
     const keys = deriveSession(
@@ -100,7 +100,7 @@ describe.each(namedImplementations)('handshake.json with %s', (_, primitives) =>
     expect(hex(frame)).toBe(vector.response_frame)
   })
 
-  it.each(handshakes)('opens at the client: $title', (vector) => {
+  it.each(handshakes)('the client decrypts the response of the vector: $title', (vector) => {
     const { keys, plaintext } = openAtClient(primitives, vector, vector.response_frame)
     expect(hex(plaintext)).toBe(vector.response_plaintext)
     expect(hex(keys.session.c2s)).toBe(vector.c2s)
@@ -111,11 +111,11 @@ describe.each(namedImplementations)('handshake.json with %s', (_, primitives) =>
     expect(codeOf(() => openAtService(primitives, first, frame))).toBe(code)
   })
 
-  it.each(refused_responses)('the client refuses an answer $title with $code', ({ frame, code }) => {
+  it.each(refused_responses)('the client refuses a response $title with $code', ({ frame, code }) => {
     expect(codeOf(() => openAtClient(primitives, first, frame))).toBe(code)
   })
 
-  it.each(refused_agreement_keys)('the client seals for no key $title: $code', ({ s_pub, code }) => {
+  it.each(refused_agreement_keys)('the client encrypts for no key $title: $code', ({ s_pub, code }) => {
     expect(codeOf(() => seal(primitives, { ...first, s_pub }))).toBe(code)
   })
 })
@@ -134,14 +134,14 @@ describe.each(namedImplementations)('session.json with %s', (_, primitives) => {
     return `${sequence} ${hex(told)}`
   }
 
-  it('holds a request, both ways', () => {
+  it('a request is encrypted and decrypted as in the vector', () => {
     const frame = sealRequest(primitives, keys, bytes(sid), bytes(request.nonce), bytes(request.plaintext))
     expect(hex(frame)).toBe(request.frame)
     expect(open(request.frame)).toBe(request.plaintext)
     expect(request.key).toBe(c2s)
   })
 
-  it('holds a response, both ways', () => {
+  it('a response is encrypted and decrypted as in the vector', () => {
     const nonces = [bytes(response.request_nonce), bytes(response.nonce)] as const
     expect(hex(sealResponse(primitives, keys, ...nonces, bytes(response.plaintext)))).toBe(response.frame)
     expect(open(response.frame)).toBe(response.plaintext)
@@ -149,7 +149,7 @@ describe.each(namedImplementations)('session.json with %s', (_, primitives) => {
     expect(response.frame.endsWith(hex(box))).toBe(true)
   })
 
-  it('holds an event, both ways', () => {
+  it('an event is encrypted and decrypted as in the vector', () => {
     const sequenced = { sequence: event.sequence, event: bytes(event.event) }
     expect(hex(sealEvent(primitives, keys, bytes(event.nonce), sequenced))).toBe(event.frame)
     expect(open(event.frame)).toBe(`${event.sequence} ${event.event}`)
@@ -161,7 +161,7 @@ describe.each(namedImplementations)('session.json with %s', (_, primitives) => {
     expect(opened).toEqual(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, event.sequence, ...bytes(event.event)))
   })
 
-  it.each(refused)('$title does not open: $code', ({ frame, code }) => {
+  it.each(refused)('a frame is not decrypted when $title: $code', ({ frame, code }) => {
     expect(codeOf(() => open(frame))).toBe(code)
   })
 })

@@ -32,7 +32,7 @@ import { readVectors, requestOf, responseOf } from './read-vectors.ts'
 
 const names = Object.keys(makers) as VectorName[]
 
-it.each(names)('%s.json is byte for byte what the generator writes', (name) => {
+it.each(names)('%s.json contains exactly what the generator writes', (name) => {
   expect(
     readFileSync(vectorPath(name), 'utf8') === vectorText(name),
     'run `npx tsx --conditions=source test/conformance/vectors/generate.ts`',
@@ -42,19 +42,19 @@ it.each(names)('%s.json is byte for byte what the generator writes', (name) => {
 describe('padding.json', () => {
   const { lengths, messages, tolerated, refused } = readVectors('padding')
 
-  it('gives every length', () => {
+  it('paddedLength gives every length of the vectors', () => {
     for (const [length, padded] of lengths) expect(paddedLength(length), `${length}`).toBe(padded)
   })
 
-  it.each(messages)('pads $title', ({ message, padded }) => {
+  it.each(messages)('padMessage pads $title', ({ message, padded }) => {
     expect(hex(padMessage(bytes(message)))).toBe(padded)
   })
 
-  it.each(tolerated)('reads a message with $title', ({ message, padded }) => {
+  it.each(tolerated)('a message with $title is parsed', ({ message, padded }) => {
     expect(parseRequest(bytes(padded))).toEqual(parseRequest(bytes(message)))
   })
 
-  it.each(refused)('refuses $title with $code', ({ padded, code }) => {
+  it.each(refused)('padding is refused with $code: $title', ({ padded, code }) => {
     expect(codeOf(() => refuseFormat('payload_invalid', () => parseRequest(bytes(padded))))).toBe(code)
   })
 })
@@ -62,21 +62,21 @@ describe('padding.json', () => {
 describe('messages.json', () => {
   const { requests, responses, tolerated, refused } = readVectors('messages')
 
-  it.each(requests)('holds the request $title, both ways', ({ message, encoded }) => {
+  it.each(requests)('the request $title is encoded and parsed as in the vector', ({ message, encoded }) => {
     expect(hex(encodeRequest(requestOf(message)))).toBe(encoded)
     expect(parseRequest(bytes(encoded))).toEqual(requestOf(message))
   })
 
-  it.each(responses)('holds the response $title, both ways', ({ message, encoded }) => {
+  it.each(responses)('the response $title is encoded and parsed as in the vector', ({ message, encoded }) => {
     expect(hex(encodeResponse(responseOf(message)))).toBe(encoded)
     expect(parseResponse(bytes(encoded))).toEqual(responseOf(message))
   })
 
-  it.each(tolerated)('reads a request $title', ({ message, encoded }) => {
+  it.each(tolerated)('a request $title is parsed', ({ message, encoded }) => {
     expect(parseRequest(bytes(encoded))).toEqual(requestOf(message))
   })
 
-  it.each(refused)('refuses a $kind $title with $code', ({ kind, code, encoded }) => {
+  it.each(refused)('a $kind $title is refused with $code', ({ kind, code, encoded }) => {
     const parse = (): unknown => (kind === 'request' ? parseRequest : parseResponse)(bytes(encoded))
     expect(codeOf(() => refuseFormat('payload_invalid', parse))).toBe(code)
   })
@@ -92,14 +92,14 @@ describe('frames.json', () => {
     e_s_pub: 'ephemeral',
   }
 
-  it.each(frames)('holds a $kind, both ways', ({ kind, limit, parts, frame }) => {
+  it.each(frames)('a $kind frame is encoded and parsed as in the vector', ({ kind, limit, parts, frame }) => {
     const members = Object.entries(parts).map(([name, part]) => [names[name] ?? name, bytes(part)])
     const parsed: Frame = parseFrame(bytes(frame), limit)
     expect(parsed).toEqual({ kind, ...Object.fromEntries(members) })
     expect(hex(encodeFrame(parsed))).toBe(frame)
   })
 
-  it.each(refused)('refuses a frame $title with $code', ({ code, limit, frame }) => {
+  it.each(refused)('a frame $title is refused with $code', ({ code, limit, frame }) => {
     expect(codeOf(() => parseFrame(bytes(frame), limit))).toBe(code)
   })
 })
@@ -108,19 +108,28 @@ describe.each(namedImplementations)('with %s', (_, primitives) => {
   describe('keys.json', () => {
     const { thumbprints, signatures, device_keys, x25519 } = readVectors('keys')
 
-    it.each(thumbprints)('names $jwk', ({ crv, public_key, thumbprint }) => {
-      expect(keyThumbprint(primitives, bytes(public_key), crv)).toBe(thumbprint)
-    })
+    it.each(thumbprints)(
+      'the key $jwk has the thumbprint of the vector',
+      ({ crv, public_key, thumbprint }) => {
+        expect(keyThumbprint(primitives, bytes(public_key), crv)).toBe(thumbprint)
+      },
+    )
 
-    it.each(signatures)('judges $title as $valid', ({ signature, message, public_key, valid }) => {
-      expect(primitives.ed25519Verify(bytes(signature), bytes(message), bytes(public_key))).toBe(valid)
-    })
+    it.each(signatures)(
+      'the validity of a signature with $title is $valid',
+      ({ signature, message, public_key, valid }) => {
+        expect(primitives.ed25519Verify(bytes(signature), bytes(message), bytes(public_key))).toBe(valid)
+      },
+    )
 
-    it.each(device_keys)('takes $public_key, $title, as a device key: $valid', ({ public_key, valid }) => {
-      expect(isPrimeOrderKey(bytes(public_key))).toBe(valid)
-    })
+    it.each(device_keys)(
+      'the device key $public_key, $title, is accepted: $valid',
+      ({ public_key, valid }) => {
+        expect(isPrimeOrderKey(bytes(public_key))).toBe(valid)
+      },
+    )
 
-    it.each(x25519)('agrees with $public_key on $shared', ({ secret, public_key, shared }) => {
+    it.each(x25519)('X25519 with $public_key gives $shared', ({ secret, public_key, shared }) => {
       const agree = (): string => hex(primitives.x25519(bytes(secret), bytes(public_key)))
       if (shared === null) expect(agree).toThrow(FormatError)
       else expect(agree()).toBe(shared)
@@ -131,12 +140,12 @@ describe.each(namedImplementations)('with %s', (_, primitives) => {
     const { device, requests } = readVectors('request')
     const { publicKey, secretKey } = primitives.ed25519KeyPair(bytes(device.seed))
 
-    it('holds the device key', () => {
+    it('the seed gives the device key and keyid of the vector', () => {
       expect(hex(publicKey)).toBe(device.public_key)
       expect(keyThumbprint(primitives, publicKey)).toBe(device.keyid)
     })
 
-    it.each(requests)('signs and verifies $title', (vector) => {
+    it.each(requests)('the signature of $title is made and verified', (vector) => {
       const signer = { keyid: device.keyid, secretKey }
       const nonce = bytes(vector.nonce)
       const made = signRequest(primitives, requestOf(vector.message), signer, vector.created, nonce)
@@ -161,7 +170,7 @@ describe.each(namedImplementations)('with %s', (_, primitives) => {
     const { requests } = readVectors('request')
     const { publicKey, secretKey } = primitives.ed25519KeyPair(bytes(service.seed))
 
-    it.each(responses)('signs and verifies $title', (vector) => {
+    it.each(responses)('the signature of $title is made and verified', (vector) => {
       const sent = requests.find(({ title }) => title === vector.request)
       const request = sent === undefined ? undefined : requestOf(sent.signed)
       const signer = { keyid: service.keyid, secretKey }
@@ -181,7 +190,7 @@ describe.each(namedImplementations)('with %s', (_, primitives) => {
     const { now, window, device, requests, service_keys, responses } = readVectors('refusals')
     const keys = service_keys.map(({ kid, public_key }) => ({ kid, publicKey: bytes(public_key) }))
 
-    it.each(requests)('judges a request $title: $code', ({ encoded, code }) => {
+    it.each(requests)('the check of a request $title gives $code', ({ encoded, code }) => {
       const judge = (): void => {
         const message = refuseFormat('payload_invalid', () => parseRequest(bytes(encoded)))
         const signature = parseRequestSignature(message)
@@ -192,7 +201,7 @@ describe.each(namedImplementations)('with %s', (_, primitives) => {
       expect(codeOf(judge) ?? null).toBe(code)
     })
 
-    it.each(responses)('judges an answer $title: $code', ({ encoded, request, code }) => {
+    it.each(responses)('the check of a response $title gives $code', ({ encoded, request, code }) => {
       const judge = (): unknown =>
         verifyResponse(primitives, parseResponse(bytes(encoded)), parseRequest(bytes(request)), keys)
       expect(codeOf(judge) ?? null).toBe(code)
@@ -203,11 +212,14 @@ describe.each(namedImplementations)('with %s', (_, primitives) => {
     const { root, accepted, refused } = readVectors('configuration')
     const roots = [bytes(root.public_key)]
 
-    it.each([...accepted, ...refused])('judges a configuration $title: $code', ({ jws, now, code }) => {
-      expect(codeOf(() => verifyConfiguration(primitives, jws, roots, now)) ?? null).toBe(code)
-    })
+    it.each([...accepted, ...refused])(
+      'the check of a configuration $title gives $code',
+      ({ jws, now, code }) => {
+        expect(codeOf(() => verifyConfiguration(primitives, jws, roots, now)) ?? null).toBe(code)
+      },
+    )
 
-    it.each(accepted)('has a verifier key in $title, for who reads it at once', ({ jws, now }) => {
+    it.each(accepted)('the configuration $title contains a valid verifier key', ({ jws, now }) => {
       const { log } = verifyConfiguration(primitives, jws, roots, now)
       expect(parseVerifierKey(primitives, log.vkey).name).toBe(log.origin)
     })

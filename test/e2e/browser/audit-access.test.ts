@@ -20,7 +20,7 @@ describe('the auditors’ pages, for everybody', () => {
 
   const focused = () => auditor.page.evaluate<string>('document.activeElement.outerHTML.slice(0, 300)')
 
-  it('supports keyboard-only use, from signing in to an entry and back', async () => {
+  it('the audit interface supports keyboard-only use, from signing in to an entry and back', async () => {
     const { page } = auditor
     const press = (key: string): Promise<void> => page.keyboard.press(key)
     await page.locator('#token').waitFor()
@@ -67,7 +67,7 @@ describe('the auditors’ pages, for everybody', () => {
     await page.getByRole('heading', { name: 'Top refusals' }).waitFor()
   })
 
-  it('shows the focus', async () => {
+  it('the audit interface shows the focus', async () => {
     const { page } = auditor
     await page.goto(`${test.service.origin}/audit`)
     await page.locator('table.entries').waitFor()
@@ -77,7 +77,7 @@ describe('the auditors’ pages, for everybody', () => {
   })
 
   it.each(['light', 'dark'] as const)(
-    'has no detectable WCAG 2.2 AA violations (%s)',
+    'the audit interface has no detectable WCAG 2.2 AA violations (%s)',
     async (colorScheme) => {
       const { page } = auditor
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
@@ -98,7 +98,7 @@ describe('the auditors’ pages, for everybody', () => {
     },
   )
 
-  it('has no violations on the sign-in page and no CSP violations', async () => {
+  it('the audit interface has no violations on the sign-in page and no CSP violations', async () => {
     const other = await openBrowser(desktop)
     try {
       const visitor = await openAuditPage(other, test.service)

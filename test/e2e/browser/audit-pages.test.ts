@@ -57,7 +57,7 @@ describe('the auditors’ pages', () => {
 
   const rows = () => auditor.page.locator('table.entries tbody tr')
 
-  it('shows nothing with a wrong token and gives the reason', async () => {
+  it('the audit interface shows nothing with a wrong token and gives the reason', async () => {
     const { page } = auditor
     await page.locator('#token').fill(`msa_${'A'.repeat(43)}`)
     await page.keyboard.press('Enter')
@@ -65,7 +65,7 @@ describe('the auditors’ pages', () => {
     expect(await rows().count()).toBe(0)
   })
 
-  it('finds entries, shows filters as chips and keeps them in the URL', async () => {
+  it('the audit interface finds entries, shows filters as chips and keeps them in the URL', async () => {
     const { page } = auditor
     await enter('discloser')
     await page.locator('#find').fill(traffic.payer)
@@ -87,7 +87,7 @@ describe('the auditors’ pages', () => {
     expect(auditor.errors).toEqual([])
   })
 
-  it('sets the time range by dragging over the chart', async () => {
+  it('the audit interface sets the time range by dragging over the chart', async () => {
     const { page } = auditor
     await enter('reader')
     const plot = page.locator('.timeline .u-over')
@@ -103,7 +103,7 @@ describe('the auditors’ pages', () => {
     await expect.poll(() => page.locator('.plot canvas').count()).toBe(1)
   })
 
-  it('verifies an entry step by step with the pinned key', async () => {
+  it('the audit interface verifies an entry step by step with the pinned key', async () => {
     const { page } = auditor
     await enter('discloser')
     await openEntry(auditor, '/wallet/transfers')
@@ -116,7 +116,7 @@ describe('the auditors’ pages', () => {
     expect(auditor.errors).toEqual([])
   })
 
-  it('verifies without WebCrypto', async () => {
+  it('the audit interface verifies without WebCrypto', async () => {
     await auditor.page.addInitScript(`Object.defineProperty(crypto, 'subtle', { value: undefined })`)
     await auditor.page.reload()
     await enter('discloser')
@@ -125,7 +125,7 @@ describe('the auditors’ pages', () => {
     await expect.poll(() => auditor.page.getByText('Verified with the bundled tweetnacl').count()).toBe(2)
   })
 
-  it('shows a partial verification to a reader', async () => {
+  it('the audit interface shows a partial verification to a reader', async () => {
     await enter('reader')
     await openEntry(auditor, '/wallet/transfers')
     expect(await outcomes(auditor)).toMatchObject({ checkpoint: 'passed', device: 'skipped' })
@@ -145,7 +145,7 @@ describe('the auditors’ pages', () => {
     ['a hash of the path', 'path', (body: string) => swappedPath(body)],
     ['the checkpoint', 'checkpoint', (body: string) => otherCheckpoint(body)],
     ['the device’s signature', 'device', (body: string) => body.replace(/(\\"signature\\":\\")(..)/, '$1AA')],
-  ] as const)('show that %s was changed', async (_, step, change) => {
+  ] as const)('the audit interface shows that %s was changed', async (_, step, change) => {
     await enter('discloser')
     await tamper(auditor, change)
     await openEntry(auditor, '/wallet/transfers')
@@ -153,7 +153,7 @@ describe('the auditors’ pages', () => {
     await expect.poll(async () => (await outcomes(auditor))[step]).toBe('failed')
   })
 
-  it('warns when the service publishes a key that is not pinned, and does not accept it', async () => {
+  it('the audit interface warns when the service publishes a key that is not pinned, and does not accept it', async () => {
     const { page } = auditor
     await enter('discloser')
     await page.evaluate(`localStorage.removeItem('miniseal-audit-keys')`)
@@ -169,7 +169,7 @@ describe('the auditors’ pages', () => {
     expect(await outcomes(auditor)).toMatchObject({ path: 'passed', checkpoint: 'failed' })
   })
 
-  it('detects a log that is inconsistent with the one seen before', async () => {
+  it('the audit interface detects a log that is inconsistent with the one seen before', async () => {
     const { page } = auditor
     await enter('reader')
     await page.getByRole('link', { name: 'Integrity' }).click()
@@ -187,7 +187,7 @@ describe('the auditors’ pages', () => {
     await page.locator('[data-consistency="inconsistent"]').waitFor()
   })
 
-  it('exports entries as CSV and JSON lines, and evidence that verifies offline', async () => {
+  it('the audit interface exports entries as CSV and JSON lines, and evidence that verifies offline', async () => {
     const { page } = auditor
     await enter('discloser')
     for (const [name, file] of [
@@ -209,7 +209,7 @@ describe('the auditors’ pages', () => {
     expect(steps.filter(({ outcome }) => outcome === 'failed')).toEqual([])
   })
 
-  it('shows new entries while the table is live', async () => {
+  it('the audit interface shows new entries while the table is live', async () => {
     const { page } = auditor
     await enter('reader')
     await page.getByLabel('Type').selectOption('login')
@@ -221,7 +221,7 @@ describe('the auditors’ pages', () => {
     await isSettled(test.service)
   })
 
-  it('uses the language of the browser until another is chosen', async () => {
+  it('the audit interface uses the language of the browser until another is chosen', async () => {
     const { page } = auditor
     await enter('reader')
     await page.getByRole('link', { name: 'Requests' }).waitFor()
@@ -240,7 +240,7 @@ describe('the auditors’ pages', () => {
     }
   })
 
-  it('shows nothing after signing out', async () => {
+  it('the audit interface shows nothing after signing out', async () => {
     const { page } = auditor
     await enter('reader')
     await page.getByRole('button', { name: 'Sign out' }).click()

@@ -22,7 +22,7 @@ describe('the demo page', () => {
 
   const phone = (which: 'A' | 'B'): FrameLocator => page.frameLocator(`iframe[title="Phone ${which}"]`)
 
-  it('gives each of the two phones its own user', async () => {
+  it('the demo page gives each of the two phones its own user', async () => {
     for (const which of ['A', 'B'] as const) {
       const input = phone(which).locator('[id$="--name"] input')
       await input.click()
@@ -33,7 +33,7 @@ describe('the demo page', () => {
     await expect.poll(() => phone('B').locator('[id$="--account"]').textContent()).toMatch(/^小红\d\d$/)
   })
 
-  it('shows a transfer from one phone on the other', async () => {
+  it('the demo page shows a transfer from one phone on the other', async () => {
     await phone('A').locator('[id$="--transfer"]').click()
     await phone('A').locator('[id*="--contact-小红"]').click()
     await phone('A').locator('[id$="--amount"] input').fill('88.88')
@@ -44,15 +44,15 @@ describe('the demo page', () => {
     await expect.poll(() => balance.getAttribute('aria-label')).toBe('10,088.88 CNY')
   })
 
-  it('links to the audit pages', async () => {
+  it('the demo page links to the audit pages', async () => {
     expect(await page.locator('a').getAttribute('href')).toBe('/audit')
   })
 
-  it('loads the demo page without CSP violations or requests to other hosts', () => {
+  it('the demo page loads without CSP violations or requests to other hosts', () => {
     expect(problems).toEqual([])
   })
 
-  it('shows one phone on a narrow screen', async () => {
+  it('the demo page shows one phone on a narrow screen', async () => {
     await page.setViewportSize({ width: 390, height: 844 })
     await expect.poll(() => page.locator('iframe:visible').count()).toBe(1)
   })

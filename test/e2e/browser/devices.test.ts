@@ -23,7 +23,7 @@ describe('the devices page', () => {
 
   afterAll(() => removed?.page.context().close())
 
-  it('lists devices and removes one after confirmation', async () => {
+  it('the devices page lists devices and removes one after confirmation', async () => {
     await own.openTab(3)
     await own.id('remove-0').click()
     await own.page.getByText('移除这台设备？').waitFor()
@@ -34,7 +34,7 @@ describe('the devices page', () => {
     await own.text('没有其他设备').waitFor()
   })
 
-  it('tells a removed device so and signs it in again as a new device', async () => {
+  it('the devices page informs a removed device and signs it in again as a new device', async () => {
     await removed.openTab(3)
     await removed.text('此设备已被移除').waitFor()
     await removed.page.getByText('重新登录', { exact: true }).click()
@@ -44,7 +44,7 @@ describe('the devices page', () => {
     await own.id('remove-0').waitFor()
   })
 
-  it('keeps the chosen language after a restart', async () => {
+  it('the devices page keeps the chosen language after a restart', async () => {
     await own.id('language-en').click()
     await own.text('Other devices').waitFor()
     await expect.poll(() => own.page.locator('#title').textContent()).toBe('Devices')
@@ -53,14 +53,14 @@ describe('the devices page', () => {
     await own.text('Available balance').waitFor()
   })
 
-  it('signs out, and signs in automatically afterwards', async () => {
+  it('the devices page signs out, and signs in automatically afterwards', async () => {
     await own.openTab(3)
     await own.id('sign-out').click()
     await own.page.locator('.dialog .confirm').click()
     await expect.poll(own.balance).toBe('10,000.00 CNY')
   })
 
-  it('logs no errors on the devices page', () => {
+  it('the devices page logs no errors', () => {
     expect([...own.errors, ...removed.errors]).toEqual([])
   })
 })

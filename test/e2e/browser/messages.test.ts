@@ -20,7 +20,7 @@ describe('a chat', () => {
     await phone.id('send').click()
   }
 
-  it('shows the number of unread messages to the recipient', async () => {
+  it('the chat shows the number of unread messages to the recipient', async () => {
     await customer.openTab(2)
     await customer.id('contact-客服').click()
     await write(customer, 'Is it in stock?')
@@ -28,7 +28,7 @@ describe('a chat', () => {
     await expect.poll(() => shop.page.locator('#tabs b').textContent()).toBe('1')
   })
 
-  it('delivers messages in both directions immediately', async () => {
+  it('the chat delivers messages in both directions immediately', async () => {
     await shop.openTab(2)
     await shop.id('contact-Ada').click()
     await shop.page.locator('.bubble').getByText('Is it in stock?').waitFor()
@@ -39,12 +39,12 @@ describe('a chat', () => {
     await shop.text('谢谢 <b>!</b>').waitFor()
   })
 
-  it('shows the socket connection in the message list', async () => {
+  it('the chat shows the socket connection in the message list', async () => {
     await shop.page.locator('#back').click()
     await shop.id('live').waitFor()
   })
 
-  it('keeps an unsent message and sends it once on retry', async () => {
+  it('the chat keeps an unsent message and sends it once on retry', async () => {
     await test.browser.setOffline(true)
     await write(customer, 'Still there?')
     await customer.text('Not delivered').waitFor()

@@ -7,7 +7,7 @@ import { useBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openPhone } from './phones.ts'
 
-describe('a transfer with an unexpected answer', () => {
+describe('a transfer with an unexpected response', () => {
   let phone: Phone
   let answer: { readonly status: 201 | 409 | 503; readonly body: object } = { status: 201, body: {} }
   let received = 0
@@ -28,7 +28,7 @@ describe('a transfer with an unexpected answer', () => {
     phone = await openPhone(test, 'a')
   })
 
-  it('has an unknown outcome when the answer is malformed', async () => {
+  it('a transfer has an unknown outcome when the response is malformed', async () => {
     answer = { status: 201, body: { ok: true } }
     await fillTransfer(phone, 'shop', '1')
     await phone.id('confirm').click()
@@ -39,7 +39,7 @@ describe('a transfer with an unexpected answer', () => {
     await phone.page.reload()
   })
 
-  it('has an unknown outcome when the backend answers 503', async () => {
+  it('a transfer has an unknown outcome when the backend responds with 503', async () => {
     answer = { status: 503, body: { error: 'down' } }
     await fillTransfer(phone, 'shop', '2')
     await phone.id('confirm').click()
@@ -48,7 +48,7 @@ describe('a transfer with an unexpected answer', () => {
     await phone.page.reload()
   })
 
-  it('is refused when the backend answers 409', async () => {
+  it('a transfer is refused when the backend responds with 409', async () => {
     answer = { status: 409, body: { error: 'limit' } }
     await fillTransfer(phone, 'shop', '3')
     await phone.id('confirm').click()

@@ -12,7 +12,7 @@ describe('the pages of problem codes', () => {
     page = await test.browser.newPage()
   })
 
-  it('shows a problem code in the language of the browser and links to the other language and the list', async () => {
+  it('a problem page uses the language of the browser and links to the other language and the list', async () => {
     await page.goto(`${test.service.origin}/docs/problems/replayed`)
     expect(await page.locator('h1').textContent()).toBe('请求已收到过')
     await page.getByRole('link', { name: 'English' }).click()
@@ -27,21 +27,18 @@ describe('the pages of problem codes', () => {
   it.each([
     [390, 'light'],
     [1280, 'dark'],
-  ] as const)(
-    'has problem code pages without WCAG 2.2 AA violations, %i px wide, %s',
-    async (width, colorScheme) => {
-      await page.setViewportSize({ width, height: 800 })
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      for (const path of ['/docs/problems', '/docs/problems/step_up_required', '/docs/problems/none']) {
-        await page.goto(`${test.service.origin}${path}`)
-        await page.evaluate(axe.source)
-        const found = await page.evaluate<string[]>(
-          `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((result) => result.violations.map(({ id }) => id))`,
-        )
-        expect([path, found]).toEqual([path, []])
-        const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
-        expect([path, overflow]).toEqual([path, 0])
-      }
-    },
-  )
+  ] as const)('problem pages have no WCAG 2.2 AA violations, %i px wide, %s', async (width, colorScheme) => {
+    await page.setViewportSize({ width, height: 800 })
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    for (const path of ['/docs/problems', '/docs/problems/step_up_required', '/docs/problems/none']) {
+      await page.goto(`${test.service.origin}${path}`)
+      await page.evaluate(axe.source)
+      const found = await page.evaluate<string[]>(
+        `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((result) => result.violations.map(({ id }) => id))`,
+      )
+      expect([path, found]).toEqual([path, []])
+      const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+      expect([path, overflow]).toEqual([path, 0])
+    }
+  })
 })

@@ -5,7 +5,7 @@ import { useBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openNamed } from './phones.ts'
 
-it('draws sibling nodes on the sides that RFC 6962 defines', () => {
+it('the receipt page draws sibling nodes on the sides that RFC 6962 defines', () => {
   // The tree of seven entries of RFC 6962, section 2.1.3.
   expect(siblingSides(0, 7)).toEqual(['right', 'right', 'right'])
   expect(siblingSides(3, 7)).toEqual(['left', 'left', 'right'])
@@ -30,7 +30,7 @@ describe('the receipt page', () => {
     payee = await openNamed(test, 'b', '小红')
   })
 
-  it('shows the verification step by step and a stamp at the end', async () => {
+  it('the receipt page shows the verification step by step and a stamp at the end', async () => {
     await fillTransfer(payer, '小红', '36.80')
     await payer.id('confirm').click()
     await expectStage(payer, 'done')
@@ -43,20 +43,20 @@ describe('the receipt page', () => {
     await payer.text('已签名的树根 · 共').waitFor()
   })
 
-  it('opens from the wallet', async () => {
+  it('the receipt page opens from the wallet', async () => {
     await payer.page.locator('#back').click()
     await payer.page.locator('[id*="--transfer-"]').first().click()
     await payer.id('proof-verified').waitFor()
   })
 
-  it('tells the payee that the receipt is on the phone of the payer', async () => {
+  it('the receipt page states for the payee that the receipt is on the phone of the payer', async () => {
     await payee.page.bringToFront()
     await payee.page.locator('[id*="--transfer-"]').first().click()
     await payee.text('凭证保存在付款方的手机上').waitFor()
     expect(await payee.page.locator('.stamp').count()).toBe(0)
   })
 
-  it('shows no receipt for an entry of another user', async () => {
+  it('the receipt page shows no receipt for an entry of another user', async () => {
     await payer.page.bringToFront()
     await payer.page.evaluate(replaceReceiptIds)
     await payer.page.reload()

@@ -26,12 +26,12 @@ describe('the wallet', () => {
     await phone.id('balance').waitFor()
   }
 
-  it('logs in automatically and shows the balance', async () => {
+  it('the wallet logs in automatically and shows the balance', async () => {
     expect(await payer.balance()).toBe('10,000.00 CNY')
     expect(await payee.balance()).toBe('10,000.00 CNY')
   })
 
-  it('sends money, and the other phone shows it immediately', async () => {
+  it('the wallet sends money, and the other phone shows it immediately', async () => {
     await fillTransfer(payer, '小红', '12.5')
     await payer.id('confirm').click()
     await expectStage(payer, 'done')
@@ -41,7 +41,7 @@ describe('the wallet', () => {
     await expect.poll(payer.balance).toBe('9,987.50 CNY')
   })
 
-  it('rejects invalid amounts, amounts above the limit and amounts above the balance', async () => {
+  it('the wallet rejects invalid amounts, amounts above the limit and amounts above the balance', async () => {
     await payer.page.bringToFront()
     await payer.id('transfer').click()
     await payer.id('payee').locator('input').fill('小红')
@@ -60,7 +60,7 @@ describe('the wallet', () => {
     await payer.page.locator('#back').click()
   })
 
-  it('requires a fingerprint above 1,000.00 CNY and sends nothing when it is cancelled', async () => {
+  it('the wallet requires a fingerprint above 1,000.00 CNY and sends nothing when it is cancelled', async () => {
     await fillTransfer(payer, '小红', '1000.01')
     await payer.id('confirm').click()
     const prompt = payer.page.locator('.biometric')
@@ -71,7 +71,7 @@ describe('the wallet', () => {
     expect(await payee.balance()).toBe('10,012.50 CNY')
   })
 
-  it('sends the transfer after the fingerprint', async () => {
+  it('the wallet sends the transfer after the fingerprint', async () => {
     await payer.id('change').click()
     await payer.id('next').click()
     await payer.id('confirm').click()
@@ -81,7 +81,7 @@ describe('the wallet', () => {
     await toWallet(payer)
   })
 
-  it('sends one transfer for several taps', async () => {
+  it('the wallet sends one transfer for several taps', async () => {
     const before = await payee.balance()
     expect(before).toBe('11,012.51 CNY')
     await fillTransfer(payer, '小红', '1')
@@ -92,7 +92,7 @@ describe('the wallet', () => {
     await expect.poll(payer.balance).toBe('8,986.49 CNY')
   })
 
-  it('shows a refusal and that no money was sent', async () => {
+  it('the wallet shows a refusal and that no money was sent', async () => {
     await fillTransfer(payer, '小明', '1')
     await payer.id('confirm').click()
     await expectStage(payer, 'refused')
@@ -101,7 +101,7 @@ describe('the wallet', () => {
     await expect.poll(payer.balance).toBe('8,986.49 CNY')
   })
 
-  it('logs no errors in the wallet', () => {
+  it('the wallet logs no errors', () => {
     expect(payer.errors).toEqual([])
     expect(payee.errors).toEqual([])
   })

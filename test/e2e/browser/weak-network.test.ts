@@ -16,7 +16,7 @@ describe('the wallet on an unreliable network', () => {
     phone = await openNamed(test, 'a', `p${task.id.replace(/[^0-9]/g, '').slice(-12)}`)
   })
 
-  it('sends nothing while offline and continues when the network is back', async () => {
+  it('the wallet sends nothing while offline and continues when the network is back', async () => {
     await fillTransfer(phone, 'shop', '2')
     await test.browser.setOffline(true)
     await phone.text('当前网络不可用').waitFor()
@@ -32,7 +32,7 @@ describe('the wallet on an unreliable network', () => {
     await expect.poll(phone.balance).toBe('9,998.00 CNY')
   })
 
-  it('shows that the network is slow, and then the result', async () => {
+  it('the wallet shows that the network is slow, and then the result', async () => {
     await fillTransfer(phone, 'shop', '3')
     await phone.page.route('**/seal', async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 6_000))
@@ -44,7 +44,7 @@ describe('the wallet on an unreliable network', () => {
     await expectStage(phone, 'done')
   })
 
-  it('resolves a transfer whose answer was lost after a restart, without sending it twice', async () => {
+  it('the wallet resolves a transfer whose response was lost after a restart, without sending it twice', async () => {
     await fillTransfer(phone, 'shop', '4')
     let arrived = 0
     await test.browser.route('**/seal', async (route) => {
@@ -71,7 +71,7 @@ describe('the wallet on an unreliable network', () => {
     expect(await phone.id('pending').count()).toBe(0)
   })
 
-  it('cancels a transfer for good, even after a restart and when delayed copies arrive', async () => {
+  it('the wallet cancels a transfer for good, even after a restart and when delayed copies arrive', async () => {
     await fillTransfer(phone, 'shop', '6')
     const delayed: Buffer[] = []
     await test.browser.route('**/seal', async (route) => {
@@ -102,7 +102,7 @@ describe('the wallet on an unreliable network', () => {
     expect(await phone.id('pending').count()).toBe(0)
   })
 
-  it('shows that a transfer had been made before it was cancelled', async () => {
+  it('the wallet shows that a transfer had been made before it was cancelled', async () => {
     await fillTransfer(phone, 'shop', '7')
     let isInterrupted = true
     await test.browser.route('**/seal', async (route) => {
@@ -120,7 +120,7 @@ describe('the wallet on an unreliable network', () => {
     await expect.poll(phone.balance).toBe('9,993.00 CNY')
   })
 
-  it('shows an unknown result and resolves it when the user checks again', async () => {
+  it('the wallet shows an unknown result and resolves it when the user checks again', async () => {
     await fillTransfer(phone, 'shop', '8')
     let isInterrupted = true
     await test.browser.route('**/seal', async (route) => {
@@ -148,7 +148,7 @@ describe('the wallet on an unreliable network', () => {
     await minutesUntil('outcome-done')
   })
 
-  it('logs in again when the session has expired', async () => {
+  it('the wallet logs in again when the session has expired', async () => {
     await phone.id('balance').waitFor()
     test.service.advanceClock(3 * 3600)
     await fillTransfer(phone, 'shop', '5')
@@ -156,7 +156,7 @@ describe('the wallet on an unreliable network', () => {
     await expectStage(phone, 'done')
   })
 
-  it('shows a load error and loads again on retry', async () => {
+  it('the wallet shows a load error and loads again on retry', async () => {
     await test.browser.route('**/seal', (route) => route.abort())
     await phone.page.reload()
     await phone.text('重试').waitFor()

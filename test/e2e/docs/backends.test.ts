@@ -89,14 +89,14 @@ async function misjudged(url: string): Promise<readonly string[]> {
 }
 
 describe.each(guides)('the program of the guide for %s', (guide) => {
-  it('returns the caller of a request through the gateway', async () => {
+  it('the program of the guide returns the caller of a request through the gateway', async () => {
     const path = `/${guide}/7?who='me'&n=%20`
     expect(await session.send({ path })).toMatchObject({ status: 200, json: { user: session.user, path } })
     const posted = await session.send({ method: 'POST', path: `/${guide}`, body: { n: '午' }, key: guide })
     expect(posted).toMatchObject({ status: 200, json: { user: session.user } })
   })
 
-  it('answers requests with the longest path and query', async () => {
+  it('the program of the guide answers requests with the longest path and query', async () => {
     // A failure would open the circuit breaker for all users.
     for (const path of [
       `/${guide}/`.padEnd(4096, 'a'),
@@ -106,7 +106,7 @@ describe.each(guides)('the program of the guide for %s', (guide) => {
       expect(await session.send({ path })).toMatchObject({ status: 200, json: { path } })
   })
 
-  it('does not read a chunked body as the next request', async () => {
+  it('the program of the guide does not read a chunked body as the next request', async () => {
     const { hostname, port } = new URL(programs.get(guide)?.url ?? '')
     const inner = 'GET /inner HTTP/1.1\r\nhost: a\r\n\r\n'
     const chunks = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`
@@ -122,7 +122,7 @@ describe.each(guides)('the program of the guide for %s', (guide) => {
     expect(heard.match(/HTTP\/1\.[01] [0-9]{3}/g)).toEqual(['HTTP/1.1 401'])
   })
 
-  it('accepts a signature input with extra spaces and zeros', async () => {
+  it('the program of the guide accepts a signature input with extra spaces and zeros', async () => {
     const changed: [RegExp, string][] = [
       [/" "/g, '"  "'],
       [/\(/g, '( '],
@@ -141,11 +141,11 @@ describe.each(guides)('the program of the guide for %s', (guide) => {
     }
   })
 
-  it('accepts the valid requests of gateway.json and refuses the others', async () => {
+  it('the program of the guide accepts the valid requests of gateway.json and refuses the others', async () => {
     expect(await misjudged(programs.get(guide)?.url ?? '')).toEqual([])
   })
 
-  it('verifies in less than sixty lines', () => {
+  it('the program of the guide verifies in less than sixty lines', () => {
     const [, inside = ''] =
       /---- verifier ----\n([\s\S]*?)[^\n]*---- end of the verifier ----/.exec(programOf(guide)) ?? []
     const lines = inside.split('\n').filter((line) => /\S/.test(line) && !/^\s*(\/\/|\/\*\*|""")/.test(line))
@@ -172,7 +172,7 @@ describe('the program with third-party libraries', () => {
 
   afterAll(() => void server.close())
 
-  it('accepts the valid requests of gateway.json and refuses the others', async () => {
+  it('the program with third-party libraries accepts the valid requests of gateway.json and refuses the others', async () => {
     expect(await misjudged(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).toEqual([])
   })
 })

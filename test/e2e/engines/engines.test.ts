@@ -22,7 +22,7 @@ describe.each(engines)('the client in $name', { timeout: 90_000 }, ({ name, run 
   const runPage = (page: keyof typeof pages): Promise<unknown> =>
     run(bundle, service, pages[page], `openid-${page}-${name}`)
 
-  it('logs in, lists sessions and devices, makes a transfer and reads a refusal', async () => {
+  it('the client logs in, lists sessions and devices, makes a transfer and reads a refusal', async () => {
     expect(await runPage('transfer')).toMatchObject({
       session: { user: expect.stringMatching(/^u_/), device: { isNew: true } },
       sessions: [{ isCurrent: true, device: { platform: 'ios' } }],
@@ -34,7 +34,7 @@ describe.each(engines)('the client in $name', { timeout: 90_000 }, ({ name, run 
     })
   })
 
-  it('makes one transfer for two taps and confirms a large one with SOTER', async () => {
+  it('the client makes one transfer for two taps and confirms a large one with SOTER', async () => {
     expect(await runPage('confirmed')).toEqual({
       ids: 1,
       statuses: [201, 201, 201],
@@ -43,7 +43,7 @@ describe.each(engines)('the client in $name', { timeout: 90_000 }, ({ name, run 
     })
   })
 
-  it('verifies the receipt of a transfer step by step', async () => {
+  it('the client verifies the receipt of a transfer step by step', async () => {
     expect(await runPage('receipt')).toEqual({
       state: 'verified',
       steps: ['leaf ok', 'contents ok', 'checkpoint ok', 'inclusion ok'],
@@ -54,13 +54,13 @@ describe.each(engines)('the client in $name', { timeout: 90_000 }, ({ name, run 
     })
   })
 
-  it('stores an answer encrypted', async () => {
+  it('the client stores a response encrypted', async () => {
     expect(await runPage('stored')).toEqual({ status: 200, again: 200 })
   })
 })
 
 describe('the shell of JavaScriptCore', () => {
-  it('has no JIT and no globals that phones lack', async () => {
+  it('the JavaScriptCore shell has no JIT and no globals that phones lack', async () => {
     const page = `async () => ({
       hasJit: Boolean(jscOptions().useJIT),
       names: ['fetch', 'TextEncoder', 'URL', 'crypto', 'atob', 'WebAssembly', 'process', 'require', 'window']
@@ -70,7 +70,7 @@ describe('the shell of JavaScriptCore', () => {
     expect(await runInJsc({ bundle: '', page, settings: {}, wx })).toEqual({ hasJit: false, names: [] })
   })
 
-  it('reports errors of a page', async () => {
+  it('the JavaScriptCore shell reports errors of a page', async () => {
     const page = `async () => { throw new Error('lost') }`
     const { wx } = createLoopback({ appid: 'wx1' })
     await expect(runInJsc({ bundle: '', page, settings: {}, wx })).rejects.toThrow(

@@ -55,7 +55,9 @@ function push(user: string, data: Record<string, unknown>): Promise<unknown> {
 
 // Concurrent: each test waits 3 s for the page to open its socket.
 describe.concurrent.each(engines)('the built client in $name', ({ name, run }) => {
-  it('receives retained and new events over a socket and sends requests over it', async ({ expect }) => {
+  it('the client receives retained and new events over a socket and sends requests over it', async ({
+    expect,
+  }) => {
     const openid = `openid-live-${name}`
     const { channel } = phone(openid)
     const { user } = await channel.login()
@@ -70,7 +72,7 @@ describe.concurrent.each(engines)('the built client in $name', ({ name, run }) =
 })
 
 describe('the client and a real socket', () => {
-  it('receives 2,000 events once and in order while a real socket is closed fifty times', async () => {
+  it('the client receives 2,000 events once and in order while a real socket is closed fifty times', async () => {
     const { channel, loopback } = phone('openid-cut')
     const { user } = await channel.login()
     const seen: number[] = []
@@ -85,7 +87,7 @@ describe('the client and a real socket', () => {
     handle.close()
   }, 120_000)
 
-  it('logs in again once when the session is revoked while the socket is open', async () => {
+  it('the client logs in again once when the session is revoked while the socket is open', async () => {
     const { channel } = phone('openid-revoked')
     const { id, user } = await channel.login()
     const states: string[] = []

@@ -20,7 +20,7 @@ afterAll(() => {
 })
 
 describe('the loopback wx', () => {
-  it('calls back asynchronously', async () => {
+  it('the loopback wx calls back asynchronously', async () => {
     const { wx } = createLoopback({ appid: 'wx1' })
     let isSynchronous = true
     const calls = await Promise.all([
@@ -35,7 +35,7 @@ describe('the loopback wx', () => {
     expect(calls).toEqual([false, false, false, false])
   })
 
-  it('calls success for every status, parses by default and sets its own referer', async () => {
+  it('the loopback wx calls success for every status, parses by default and sets its own referer', async () => {
     const { wx } = createLoopback({ appid: 'wx1' })
     const result = await new Promise((success, fail) =>
       wx.request({ url, header: { Referer: 'mine' }, success, fail }),
@@ -47,7 +47,7 @@ describe('the loopback wx', () => {
     })
   })
 
-  it('runs at most ten requests concurrently', async () => {
+  it('the loopback wx runs at most ten requests concurrently', async () => {
     const loopback = createLoopback({ appid: 'wx1' })
     const all = Array.from(
       { length: 25 },
@@ -58,7 +58,7 @@ describe('the loopback wx', () => {
     expect(loopback.mostInFlight()).toBe(10)
   })
 
-  it('connects to loopback only', async () => {
+  it('the loopback wx connects to loopback only', async () => {
     const { wx } = createLoopback({ appid: 'wx1' })
     const failure = await new Promise((fail) => wx.request({ url: 'https://pay.example.com/', fail }))
     expect(failure).toMatchObject({ errMsg: 'request:fail url not in domain list' })

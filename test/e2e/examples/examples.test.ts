@@ -64,7 +64,7 @@ function optionIn(output: string, name: string): string {
   return new RegExp(`--${name}[ =](\\S+)`).exec(output)?.[1] ?? ''
 }
 
-it('mounted-shop takes an order by the command that it prints, and asks for step-up above its limit', async () => {
+it('mounted-shop accepts an order by the command that it prints, and requires step-up above its limit', async () => {
   const { output, environment } = await startShop()
   const options = output
     .slice(output.indexOf('--origin'), output.indexOf('\nnpx miniseal call GET'))

@@ -1,17 +1,17 @@
 /*
  * Replay, idempotency, revocation and the log, under crashes: the stages of service/channel/ against one store.
  *
- * FRAMES signed requests exist, all under one Idempotency-Key of one session. Each has a nonce of its own: the later ones
- * are what a client sends again. The last one has another body, where there are three, unless -D SAME_BODY. The network is the attacker:
- * any service takes any frame at any time, any number of times, or never: it copies, delays, reorders, drops and releases
- * late. A person taps again (another frame), or gives up (a canceller). Frames cannot be made or changed: that is the
- * signature's and the box's part (docs/internals/formal.md), not this model's.
+ * There are FRAMES signed requests, all with one Idempotency-Key of one session. Each has its own nonce: the later ones are
+ * retries. With three, the last one has another body, unless -D SAME_BODY. The network is the attacker: it copies, delays,
+ * reorders and drops frames, so any service receives any frame at any time, any number of times, or never. A user may retry
+ * (another frame) or cancel (a canceller). The model assumes that frames cannot be forged or changed
+ * (docs/internals/formal.md, part 2).
  *
- * A service may crash between any two steps and then loses its state. Only "store" persists, and each commit to it is one
+ * A service may crash between any two steps and then loses its state. Only the store persists, and each commit to it is one
  * atomic step. A commit may succeed although the service receives an error.
  *
  * Each -D WITHOUT_... removes one guard; test/e2e/model/exchange.test.ts shows that the model then finds a violation.
- * -D IDEMPOTENT_ROUTE is a route whose backend promises one effect for one key (service/gateway/backend.ts).
+ * -D IDEMPOTENT_ROUTE is a route whose backend executes each key at most once (service/gateway/backend.ts).
  */
 
 #ifndef FRAMES
@@ -20,8 +20,8 @@
 #ifndef SERVICES
 #define SERVICES 2
 #endif
-#ifndef HOUSEKEEPERS
-#define HOUSEKEEPERS 2
+#ifndef RECOVERIES
+#define RECOVERIES 2
 #endif
 #ifndef CANCELLERS
 #define CANCELLERS 1
@@ -32,32 +32,32 @@
 #define BODY(frame) (FRAMES > 2 && frame == FRAMES - 1)
 #endif
 
-mtype = { free, running, answered, unknown, refused, cancelled }
+mtype = { free, running, completed, unknown, refused, cancelled }
 
 /* The store. */
 bool nonce[FRAMES];       /* nonces */
 mtype key = free;         /* the idempotency record: its state, */
 byte keyBody;             /* its fingerprint, */
-byte keyOwner;            /* who works on it (started_at), */
-byte keyAnswer;           /* and its answer */
+byte keyOwner;            /* the request that claimed it (started_at), */
+byte keyResponse;           /* and its response */
 bool intent[3];           /* tlog_intents */
-bool leaf[FRAMES];        /* tlog_pending: what came of the request */
+bool leaf[FRAMES];        /* tlog_pending: the outcome of the request */
 bool unknownLeaf[FRAMES]; /* tlog_pending: `outcome-unknown` */
-bool revoked;             /* the device, and its sessions with it */
+bool revoked;             /* the device and its sessions */
 
-/* Time: `created` of every frame is more than the window ago. */
-bool late;
+/* Time: every frame is older than the window. */
+bool expired;
 
-/* What the properties speak of; no service can see it. */
+/* State of the properties, invisible to the services. */
 byte effects;
 byte accepted[FRAMES];
-byte firstAnswer;         /* the first one that left; 0: none did */
+byte firstResponse;         /* the first one that was sent; 0: none */
 byte firstBody;
-bool toldNone;            /* somebody was told that nothing has happened and nothing will */
+bool reportedNone;            /* a client got the outcome none: no effect, and never one */
 byte betweenChecks;       /* services between the check of the window and the claim of the nonce */
 
-inline begin() { d_step { frame = 0; answer = 0; tookOver = false } }
-#define TOLD(frame) (leaf[frame] || unknownLeaf[frame])
+inline begin() { d_step { frame = 0; response = 0; tookOver = false } }
+#define IN_LOG(frame) (leaf[frame] || unknownLeaf[frame])
 
 /* The condition of complete-idempotency and release-idempotency (store/claims.ts). */
 #ifdef WITHOUT_OWNER
@@ -66,66 +66,66 @@ inline begin() { d_step { frame = 0; answer = 0; tookOver = false } }
 #define IS_OWN (key == running && keyOwner == frame)
 #endif
 
-/* KEPT: at any time, on the disk, what was accepted is in the log or about to be. */
+/* KEPT: every accepted request is durably in the log or has an intent. */
 #ifdef WITHOUT_INTENT_BEFORE_EFFECT
 #define KEPT
 #else
-#define KEPT assert(accepted[frame] == 0 || intent[frame] || TOLD(frame))
+#define KEPT assert(accepted[frame] == 0 || intent[frame] || IN_LOG(frame))
 #endif
 
-/* NONE: who is told `none` is told the truth, then and ever (work: nothing has an effect any more). DONE: exactly one. */
-#ifdef NOT_TOLD /* the harm without a guard is looked for where it is done, not where it is told */
-inline tellNone() { skip }
-inline tellDone() { skip }
+/* NONE: after the outcome none there is no effect (see also work). DONE: exactly one. */
+#ifdef NO_REPORTS /* without a guard, search for the wrong effect instead of the wrong report */
+inline reportNone() { skip }
+inline reportDone() { skip }
 #else
-inline tellNone() { assert(effects == 0); toldNone = true }
-inline tellDone() { assert(effects == 1 && !toldNone) }
+inline reportNone() { assert(effects == 0); reportedNone = true }
+inline reportDone() { assert(effects == 1 && !reportedNone) }
 #endif
 
-/* An outcome's leaf with the intent that it settles: one commit (service/tlog/commit-entries.ts, commitEntries). */
-inline tell() { leaf[frame] = true; intent[frame] = false }
+/* The leaf of an outcome and the removal of its intent: one commit (service/tlog/commit-entries.ts commitEntries). */
+inline logOutcome() { leaf[frame] = true; intent[frame] = false }
 
 active [SERVICES] proctype Service() {
-  byte frame, answer;
+  byte frame, response;
   bool tookOver;
 
-over: /* an answer, a refusal or a crash: nothing of it is left in memory */
+idle: /* after a response, a refusal or a crash: no state in memory */
   begin();
 
   atomic {
-    /* Whatever the network brings. Size, form, box and signature hold for the frames that there are. */
+    /* Any frame. Size, form, box and signature of every frame are valid. */
     select (frame : 0 .. FRAMES - 1);
-    /* open.ts openSessionRequest, verify.ts verifyRequest: the window, and the session as it is, or as it was remembered. */
+    /* open.ts openSessionRequest, verify.ts verifyRequest: the window, and the current or cached session. */
     if
-    :: late -> goto over
-    :: !late && revoked -> goto over
-    :: !late -> betweenChecks++
+    :: expired -> goto idle
+    :: !expired && revoked -> goto idle
+    :: !expired -> betweenChecks++
     fi
   }
 
-claim: /* authorize.ts commitClaims: nonce, session, key and intent in one commit */
+claim: /* claim.ts claimRequest: nonce, session, key and intent in one commit */
   atomic {
     betweenChecks--;
     if
-    :: goto over /* a crash */
+    :: goto idle /* a crash */
     :: true
     fi;
     if
 #ifndef WITHOUT_UNIQUE_NONCE
     :: nonce[frame] -> /* replayed */
 #ifdef WITHOUT_OUTCOME_FROM_CLAIM
-      tellNone();
+      reportNone();
 #endif
-      goto over
+      goto idle
 #endif
 #ifndef WITHOUT_REVOCATION_IN_COMMIT
-    :: revoked -> goto over /* session_ended */
+    :: revoked -> goto idle /* session_ended */
 #endif
     :: else ->
       nonce[frame] = true;
       accepted[frame]++;
-      assert(accepted[frame] == 1);       /* ONCE: a nonce is accepted once */
-      assert(!revoked);                   /* REVOKED: nothing is accepted once a revocation is committed */
+      assert(accepted[frame] == 1);       /* ONCE */
+      assert(!revoked);                   /* REVOKED */
 #if !defined(WITHOUT_INTENT_IN_COMMIT) && !defined(WITHOUT_INTENT_BEFORE_EFFECT)
       intent[frame] = true;
 #endif
@@ -137,20 +137,20 @@ claim: /* authorize.ts commitClaims: nonce, session, key and intent in one commi
       :: key == free ->
 #endif
         key = running; keyBody = BODY(frame); keyOwner = frame; goto work
-      :: else /* the key was used before: the nonce is used up all the same */
+      :: else /* the key was used before: the nonce is claimed nevertheless */
       fi
     fi
   }
 
-again: /* idempotency.ts replayStoredResponse: what the store says of the key */
+again: /* idempotency.ts replayStoredResponse: by the state of the key in the store */
   atomic {
-    if :: goto over :: true fi;
+    if :: goto idle :: true fi;
     if
-    :: key == cancelled -> goto hearNone /* request_cancelled */
+    :: key == cancelled -> goto replayNone /* request_cancelled */
     :: else
     fi;
-    /* FIRST: who had an answer gets it again, and nothing else */
-    assert(firstAnswer == 0 || firstBody != BODY(frame) || (key == answered && keyAnswer == firstAnswer));
+    /* FIRST */
+    assert(firstResponse == 0 || firstBody != BODY(frame) || (key == completed && keyResponse == firstResponse));
 #ifndef WITHOUT_FINGERPRINT
     if
     :: key != free && keyBody != BODY(frame) -> goto refuse /* idempotency_mismatch */
@@ -158,94 +158,94 @@ again: /* idempotency.ts replayStoredResponse: what the store says of the key */
     fi;
 #endif
     if
-    :: key == answered -> answer = keyAnswer; goto replay
-    :: key == refused -> goto hearNone
+    :: key == completed -> response = keyResponse; goto replay
+    :: key == refused -> goto replayNone
 #if defined(IDEMPOTENT_ROUTE) || defined(WITHOUT_LIMIT_OF_TAKE_OVER)
-    /* idempotency.ts takeOver: it may be that the first one is only slow */
+    /* idempotency.ts takeOver: the first request may only be slow */
     :: key == running && keyBody == BODY(frame) -> keyOwner = frame; tookOver = true; goto work
 #endif
     :: else -> goto refuse /* idempotency_in_progress */
     fi
   }
 
-replay: /* settle.ts settleReplay: its leaf, then the answer */
-  if :: goto over :: atomic { tell(); goto leave } fi;
+replay: /* finalize.ts: its leaf, then the response */
+  if :: goto idle :: atomic { logOutcome(); goto respond } fi;
 
-work: /* backends/: the effect, which no store of ours is part of */
+work: /* gateway/: the effect, outside the store */
   atomic {
     if
-    :: goto over
-    :: goto refuseAll /* nothing was sent, or the handler says that it has done nothing */
-    :: goto release /* step_up_required: the same key is needed again */
+    :: goto idle
+    :: goto refuseAll /* nothing was sent, or the handler reports no effect */
+    :: goto release /* step_up_required: the confirmed request uses the same key */
     :: true ->
-      assert(!toldNone);                  /* NONE */
-      assert(intent[frame] || TOLD(frame)); /* LOGGED: no effect without an intent, or what became of it */
+      assert(!reportedNone);                  /* NONE */
+      assert(intent[frame] || IN_LOG(frame)); /* LOGGED */
 #ifdef IDEMPOTENT_ROUTE
       effects = 1;
-      answer = 1 + BODY(frame);
+      response = 1 + BODY(frame);
 #else
       effects++;
-      answer = effects;
+      response = effects;
 #endif
-      assert(effects == 1);               /* EFFECT: at most one for one key */
+      assert(effects == 1);               /* EFFECT */
     fi
   }
-#ifdef WITHOUT_ANSWER_AFTER_COMMIT
+#ifdef WITHOUT_RESPONSE_AFTER_COMMIT
   if
-  :: goto over
+  :: goto idle
   :: atomic {
       if
-      :: firstAnswer == 0 -> firstAnswer = answer; firstBody = BODY(frame)
+      :: firstResponse == 0 -> firstResponse = response; firstBody = BODY(frame)
       :: else
       fi
     }
   fi;
 #endif
   if
-  :: goto over
+  :: goto idle
   :: goto settle
 #ifdef WITHOUT_UNKNOWN_OUTCOME
   :: goto release
 #else
-  :: goto unsettled /* the backend failed in its work */
+  :: goto unsettled /* the backend failed during the execution */
 #endif
   fi;
 
-settle: /* settle.ts finalizeAnswer: the answer kept, the leaf staged and the intent settled in one commit */
+settle: /* finalize.ts: the response, the leaf and the removal of the intent in one commit */
   atomic {
     if
 #ifndef WITHOUT_SETTLED_ONCE
     :: !IS_OWN -> goto unsettled
 #endif
     :: else ->
-      key = answered;
-      keyAnswer = answer;
+      key = completed;
+      keyResponse = response;
 #ifdef WITHOUT_LEAF_IN_COMMIT
       intent[frame] = false;
 #else
-      tell();
+      logOutcome();
 #endif
       KEPT
     fi
   }
 #ifdef WITHOUT_LEAF_IN_COMMIT
-  if :: goto over :: leaf[frame] = true fi;
+  if :: goto idle :: leaf[frame] = true fi;
 #endif
   if
-  :: goto over
-  :: goto unsettled /* it was told that the commit had failed */
-  :: goto leave
+  :: goto idle
+  :: goto unsettled /* the commit reported an error */
+  :: goto respond
   fi;
 
-refuseAll: /* settle.ts finalizeFailure of what did nothing: the key is settled with the refusal, and then it leaves */
+refuseAll: /* finalize.ts: a request without effect settles the key with its refusal before it responds */
 #ifdef WITHOUT_NONE_AFTER_COMMIT
-  atomic { tellNone() }
+  atomic { reportNone() }
 #endif
   atomic {
     if
-    :: goto over
+    :: goto idle
 #ifndef WITHOUT_UNKNOWN_AFTER_TAKE_OVER
-    :: tookOver -> goto release /* the one before it may have had its effect */
+    :: tookOver -> goto release /* the first request may have had its effect */
     :: !tookOver && IS_OWN ->
 #else
     :: IS_OWN ->
@@ -255,71 +255,71 @@ refuseAll: /* settle.ts finalizeFailure of what did nothing: the key is settled 
 #else
       key = refused;
 #endif
-      tell()
-    :: !IS_OWN -> goto over /* somebody else works with the key: idempotency_in_progress */
+      logOutcome()
+    :: !IS_OWN -> goto idle /* another request has the key: idempotency_in_progress */
     fi
   }
   atomic {
     if
-    :: goto over /* a crash, or it was told that the commit had failed: unknown */
-    :: true -> tellNone(); goto over
+    :: goto idle /* a crash, or the commit reported an error: unknown */
+    :: true -> reportNone(); goto idle
     fi
   }
 
-hearNone: /* settle.ts settleReplay, of a refusal that settled the key or of a key that was cancelled */
-  if :: goto over :: atomic { tell(); tellNone(); goto over } fi;
+replayNone: /* finalize.ts: replays a refusal that settled the key, or a cancellation */
+  if :: goto idle :: atomic { logOutcome(); reportNone(); goto idle } fi;
 
-release: /* carry-out.ts afterError: the key is what it was before this request: free, or lost */
+release: /* execute.ts: restores the earlier state of the key: free, or unsettled */
   atomic {
     if
-    :: goto over
+    :: goto idle
     :: true ->
       if
 #ifdef WITHOUT_LOST_AGAIN
-      :: IS_OWN -> key = free; tell()
+      :: IS_OWN -> key = free; logOutcome()
 #else
-      :: IS_OWN && !tookOver -> key = free; tell()
-      :: IS_OWN && tookOver -> tell() /* whoever repeats it may take it over */
+      :: IS_OWN && !tookOver -> key = free; logOutcome()
+      :: IS_OWN && tookOver -> logOutcome() /* a retry may take it over */
 #endif
-      :: else /* refused: the intent stays, and is told as unknown */
+      :: else /* refused: the intent remains, and its outcome is logged as unknown */
       fi;
-      goto over
+      goto idle
     fi
   }
 
-unsettled: /* settle.ts finalizeFailure, with carry-out.ts afterError: nobody knows */
+unsettled: /* finalize.ts, execute.ts: the outcome is unknown */
   atomic {
     if
-    :: true /* a crash, or the store is gone */
+    :: true /* a crash, or the store is unavailable */
 #ifdef WITHOUT_SETTLED_ONCE
-    :: key = unknown; tell()
+    :: key = unknown; logOutcome()
 #else
-    :: IS_OWN -> key = unknown; tell()
+    :: IS_OWN -> key = unknown; logOutcome()
 #endif
     fi;
-    goto over
+    goto idle
   }
 
-refuse: /* settle.ts finalizeFailure: a refusal is told like an answer */
-  if :: goto over :: atomic { tell(); goto over } fi;
+refuse: /* finalize.ts: a refusal is logged like a response */
+  if :: goto idle :: atomic { logOutcome(); goto idle } fi;
 
-leave: /* seal.ts sealReply: the answer goes out, and may arrive */
+respond: /* seal.ts sealAnswer: the response is sent and may arrive */
   atomic {
-    assert(leaf[frame]);                  /* RECEIPT: no answer without its leaf */
-    assert(firstAnswer == 0 || firstBody != BODY(frame) || firstAnswer == answer); /* FIRST */
-    assert(keyBody == BODY(frame));       /* OWN: nobody gets the answer to another request */
-    tellDone();
+    assert(leaf[frame]);                  /* RECEIPT */
+    assert(firstResponse == 0 || firstBody != BODY(frame) || firstResponse == response); /* FIRST */
+    assert(keyBody == BODY(frame));       /* OWN */
+    reportDone();
     if
-    :: firstAnswer == 0 -> firstAnswer = answer; firstBody = BODY(frame)
+    :: firstResponse == 0 -> firstResponse = response; firstBody = BODY(frame)
     :: else
     fi;
-    goto over
+    goto idle
   }
 }
 
-/* exchange/outcomes.ts cancel: a person gives up, and asks until it is answered. */
+/* routes/outcomes.ts: a user cancels, and the client repeats the cancellation until a response arrives. */
 active [CANCELLERS] proctype Canceller() {
-  mtype heard;
+  mtype outcome;
 again:
   atomic {
     if
@@ -327,26 +327,26 @@ again:
 #ifndef WITHOUT_FENCE
       key = cancelled;
 #endif
-      heard = cancelled
+      outcome = cancelled
 #ifdef WITHOUT_WAITING_FOR_RUNNING
-    :: key == running -> key = cancelled; heard = cancelled
+    :: key == running -> key = cancelled; outcome = cancelled
 #endif
-    :: key == answered || key == refused || key == cancelled -> heard = key
+    :: key == completed || key == refused || key == cancelled -> outcome = key
     fi
   }
   atomic {
     if
-    :: true /* a crash, or it was told that the commit had failed, or the answer was lost */
-    :: heard == answered -> tellDone()
-    :: heard != answered -> tellNone()
+    :: true /* a crash, an error of the commit, or a lost response */
+    :: outcome == completed -> reportDone()
+    :: outcome != completed -> reportNone()
     fi;
-    heard = 0;
+    outcome = 0;
     goto again
   }
 }
 
-/* log/journal.ts logAbandonedIntents: intents that nobody seems to work on. It may be wrong: a slow service is not a dead one. */
-active [HOUSEKEEPERS] proctype Housekeeper() {
+/* tlog/appender.ts logAbandonedIntents: intents of requests that appear lost. The service may only be slow. */
+active [RECOVERIES] proctype Recovery() {
   byte frame;
 again:
   atomic {
@@ -359,13 +359,13 @@ again:
     fi
   }
   atomic {
-#ifndef WITHOUT_ONE_TELLER
+#ifndef WITHOUT_ONE_REPORT
     if
     :: !intent[frame] -> frame = 0; goto again
     :: else
     fi;
 #endif
-    assert(!unknownLeaf[frame]);          /* TOLD ONCE: an outcome is told as unknown once, in all processes */
+    assert(!unknownLeaf[frame]);          /* LOGGED ONCE */
     unknownLeaf[frame] = true;
     intent[frame] = false;
     KEPT;
@@ -374,27 +374,27 @@ again:
   }
 }
 
-/* store/claims.ts: a nonce goes when its signature can no longer pass. */
+/* store/claims.ts: a nonce is pruned when its signature has expired. */
 active proctype Clock() {
   byte frame;
 #ifdef WITHOUT_KEEPING_KEYS
   atomic { key == cancelled || key == refused; key = free }
 #endif
 #ifdef WITHOUT_KEEPING_NONCES
-  if :: late = true :: true fi;
+  if :: expired = true :: true fi;
 #else
-  late = true;
+  expired = true;
 #endif
   atomic {
-#if !defined(WITHOUT_KEEPING_NONCES) && !defined(STANDS_STILL)
-    betweenChecks == 0; /* no service stands still between the two checks for as long as a nonce is kept */
+#if !defined(WITHOUT_KEEPING_NONCES) && !defined(SUSPENDED_SERVICE)
+    betweenChecks == 0; /* no service is suspended between the two checks for as long as a nonce is stored */
 #endif
     for (frame : 0 .. FRAMES - 1) { nonce[frame] = false }
     frame = 0
   }
 }
 
-/* sessions/device-routes.ts revokeDevice, from another device, or cli/devices.ts. */
+/* routes/devices.ts, from another device, or cli/commands/devices.ts. */
 active proctype Revocation() {
   revoked = true
 }

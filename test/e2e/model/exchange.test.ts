@@ -10,19 +10,19 @@ const isLarge = process.env.TEST_MODEL === 'large'
 
 const small = [
   'FRAMES=2 CANCELLERS=0',
-  'FRAMES=2 HOUSEKEEPERS=1',
-  'FRAMES=3 HOUSEKEEPERS=0',
-  'FRAMES=2 HOUSEKEEPERS=1 IDEMPOTENT_ROUTE',
+  'FRAMES=2 RECOVERIES=1',
+  'FRAMES=3 RECOVERIES=0',
+  'FRAMES=2 RECOVERIES=1 IDEMPOTENT_ROUTE',
 ]
 const large = [
-  'FRAMES=2 CANCELLERS=2 HOUSEKEEPERS=1',
-  'FRAMES=2 CANCELLERS=2 HOUSEKEEPERS=1 IDEMPOTENT_ROUTE',
+  'FRAMES=2 CANCELLERS=2 RECOVERIES=1',
+  'FRAMES=2 CANCELLERS=2 RECOVERIES=1 IDEMPOTENT_ROUTE',
   ...['', 'SAME_BODY ', 'IDEMPOTENT_ROUTE ', 'SAME_BODY IDEMPOTENT_ROUTE '].flatMap((more) => [
-    `FRAMES=3 ${more}HOUSEKEEPERS=1`,
+    `FRAMES=3 ${more}RECOVERIES=1`,
     `FRAMES=3 ${more}CANCELLERS=0`,
   ]),
-  'FRAMES=2 SERVICES=3 HOUSEKEEPERS=1',
-  'FRAMES=2 SERVICES=3 HOUSEKEEPERS=1 IDEMPOTENT_ROUTE',
+  'FRAMES=2 SERVICES=3 RECOVERIES=1',
+  'FRAMES=2 SERVICES=3 RECOVERIES=1 IDEMPOTENT_ROUTE',
 ]
 
 const properties = {
@@ -31,14 +31,14 @@ const properties = {
   effect: 'effects==1',
   logged: '(intent[frame]||(leaf[frame]',
   kept: '(accepted[frame]==0)||intent[frame]',
-  first: '(firstAnswer==0)',
+  first: '(firstResponse==0)',
   own: 'keyBody==',
-  told: '!(unknownLeaf[frame])',
-  none: ['!(toldNone)', 'effects==0'],
+  loggedOnce: '!(unknownLeaf[frame])',
+  none: ['!(reportedNone)', 'effects==0'],
 }
 
 it.each(isLarge ? large : small)(
-  'holds in every state, and every step of it is taken: %s',
+  'the model of an exchange holds in every state and takes every step: %s',
   {
     timeout: 1_200_000,
   },
@@ -46,22 +46,22 @@ it.each(isLarge ? large : small)(
     const { states, violated, unreached } = await search(model, bounds.split(' '))
     process.stdout.write(`model ${bounds}: ${states} states\n`)
     expect(violated).toBeUndefined()
-    if (!/(?:HOUSEKEEPERS|CANCELLERS)=0/.test(bounds)) expect(unreached).toEqual([])
+    if (!/(?:RECOVERIES|CANCELLERS)=0/.test(bounds)) expect(unreached).toEqual([])
     expect(states).toBeGreaterThan(100_000)
   },
 )
 
 it.each([
   ['a nonce is unique', 'WITHOUT_UNIQUE_NONCE', 'once'],
-  ['a nonce is kept until its signature cannot pass', 'WITHOUT_KEEPING_NONCES', 'once'],
-  ['revocation is looked at in the commit', 'WITHOUT_REVOCATION_IN_COMMIT', 'revoked'],
+  ['a nonce is kept until its signature expires', 'WITHOUT_KEEPING_NONCES', 'once'],
+  ['revocation is checked in the commit', 'WITHOUT_REVOCATION_IN_COMMIT', 'revoked'],
   ['an Idempotency-Key is claimed', 'WITHOUT_KEY_CLAIM', 'effect'],
   ['only an idempotent route is executed again', 'WITHOUT_LIMIT_OF_TAKE_OVER', 'effect'],
   ['a failed backend leaves the outcome unknown', 'WITHOUT_UNKNOWN_OUTCOME', 'effect'],
   ['the intent is in the commit of the claim', 'WITHOUT_INTENT_IN_COMMIT', 'kept'],
   ['the intent comes before the effect', 'WITHOUT_INTENT_BEFORE_EFFECT', 'logged'],
   ['the leaf is in the commit of the response', 'WITHOUT_LEAF_IN_COMMIT', 'kept'],
-  ['the response is sent after its commit', 'WITHOUT_ANSWER_AFTER_COMMIT', 'first'],
+  ['the response is sent after its commit', 'WITHOUT_RESPONSE_AFTER_COMMIT', 'first'],
   ['a key gets one outcome', 'WITHOUT_SETTLED_ONCE', 'first', 'SAME_BODY'],
   ['a different body is a different request', 'WITHOUT_FINGERPRINT', 'own'],
   ['only the process that executes a request settles its key', 'WITHOUT_OWNER', 'own', 'IDEMPOTENT_ROUTE'],
@@ -83,18 +83,18 @@ it.each([
     'IDEMPOTENT_ROUTE',
   ],
   ['a process that took over frees no key', 'WITHOUT_LOST_AGAIN', 'none', 'IDEMPOTENT_ROUTE'],
-  ['only one process reports a lost request', 'WITHOUT_ONE_TELLER', 'told'],
+  ['only one process reports a lost request', 'WITHOUT_ONE_REPORT', 'loggedOnce'],
 ] as const)('the model of an exchange needs this guard: %s', async (_guard, define, property, ...bounds) => {
   const { violated } = await search(model, [
     define,
-    ...(define === 'WITHOUT_ONE_TELLER' ? [] : ['HOUSEKEEPERS=0']),
-    ...(property === 'none' ? [] : ['NOT_TOLD', 'CANCELLERS=0']),
+    ...(define === 'WITHOUT_ONE_REPORT' ? [] : ['RECOVERIES=0']),
+    ...(property === 'none' ? [] : ['NO_REPORTS', 'CANCELLERS=0']),
     ...bounds,
   ])
   expect([properties[property]].flat().some((harm) => violated?.includes(harm))).toBe(true)
 })
 
 it('the model of an exchange requires that a service claims a nonce within its retention time', async () => {
-  const { violated } = await search(model, ['STANDS_STILL', 'HOUSEKEEPERS=0', 'CANCELLERS=0'])
+  const { violated } = await search(model, ['SUSPENDED_SERVICE', 'RECOVERIES=0', 'CANCELLERS=0'])
   expect(violated).toContain(properties.once)
 })

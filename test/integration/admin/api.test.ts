@@ -1,4 +1,4 @@
-/** `/audit/api`: who gets in, what each role sees, and that every look is in the log. */
+/** `/audit/api`: authentication, what each role sees, and that every read is logged. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { EntryAnswer, PageAnswer, TimelineAnswer } from '../../../service/admin/api/answers.ts'
@@ -78,7 +78,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     )
   }
 
-  it('takes a token once, and gives a cookie that scripts and other sites do not get', async () => {
+  it('sign-in exchanges a token for an HttpOnly, SameSite=Strict cookie without the token', async () => {
     const response = await signIn(tokens.reader)
     expect(response.status).toBe(200)
     expect(await response.json()).toMatchObject({ name: 'lin', role: 'reader' })
@@ -89,7 +89,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect(await get('session')).toMatchObject({ name: 'lin', keys: [expect.stringContaining('+')] })
   })
 
-  it('has the cookie for https alone where the origin is https', async () => {
+  it('the cookie is Secure and has the prefix __Host- when the origin is https', async () => {
     const secure = await startTestService({ environment: { MINISEAL_ORIGIN: 'https://pay.example.com' } })
     try {
       const token = await newAuditor(secure, 'wei', 'reader')
@@ -104,11 +104,11 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     }
   })
 
-  it('answers nobody without a cookie, with one that was changed, or with a token in its place', async () => {
+  it('the API refuses requests with no cookie, a changed cookie, or a token instead of a cookie', async () => {
     await expectProblem(call('entries'), 401, 'signed_out')
     await signIn(tokens.reader)
     const good = cookie
-    // The signed part names another account: it is not ours any more.
+    // The signed part names another account: the signature no longer matches.
     cookie = good.replace(/=(.)/, (_, first) => `=${first === 'A' ? 'B' : 'A'}`)
     await expectProblem(call('entries'), 401, 'signed_out')
     cookie = `miniseal-audit=${tokens.reader}`
@@ -117,7 +117,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     await expectProblem(call(`entries?token=${tokens.reader}`), 401, 'signed_out')
   })
 
-  it('refuses a wrong token, and the eleventh try of an address within a minute', async () => {
+  it('the API refuses a wrong token, and the eleventh attempt of an address within a minute', async () => {
     for (let tries = 0; tries < 10; tries++)
       await expectProblem(signIn(`msa_${'A'.repeat(43)}`), 401, 'token_refused')
     await expectProblem(signIn(tokens.reader), 429, 'too_many_tries')
@@ -125,7 +125,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect((await signIn(tokens.reader)).status).toBe(200)
   })
 
-  it('forgets an auditor who signs out, is revoked, or does nothing for half an hour', async () => {
+  it('a session ends when the auditor signs out, is revoked, or is inactive for half an hour', async () => {
     await signIn(tokens.reader)
     const left = await call('session', { method: 'DELETE' })
     expect(left.headers.get('set-cookie')).toMatch(/miniseal-audit=;.*Max-Age=0/)
@@ -149,7 +149,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     await expectProblem(call('session', out), 403, 'other_site')
   })
 
-  it('finds entries by each word of a filter, and says which word it cannot read', async () => {
+  it('the API finds entries by each filter and names an invalid one', async () => {
     await signIn(tokens.reader)
     const all = await get<PageAnswer>(`entries?user=${traffic.payer}&path=/wallet/transfers`)
     expect(all.entries).toHaveLength(5)
@@ -238,7 +238,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     await expectProblem(call('session?x=1', { method: 'POST' }), 400, 'unknown_parameter')
   })
 
-  it('goes from page to page without losing or repeating an entry, while others are added', async () => {
+  it('paging loses and repeats no entry while others are added', async () => {
     await signIn(tokens.reader)
     for (let i = 0; i < 55; i++) await get('overview')
     await isSettled(service)
@@ -254,7 +254,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect([...seen].sort((a, b) => b - a)).toEqual(seen)
   })
 
-  it('shows a reader neither address nor signature, and a discloser both', async () => {
+  it('a reader gets neither address nor signature, and a discloser gets both', async () => {
     await signIn(tokens.reader)
     const { entries } = await get<PageAnswer>(
       `entries?user=${traffic.payer}&path=/wallet/transfers&result=ok`,
@@ -300,7 +300,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect(JSON.stringify(facts)).not.toContain(traffic.payer)
   })
 
-  it('writes one leaf a minute of a table that is watched, and shows it no older entries', async () => {
+  it('a live table is logged once a minute and gets no older entries', async () => {
     await signIn(tokens.discloser)
     await get('entries')
     const before = (await factsOfReads()).length
@@ -311,7 +311,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     service.advanceClock(-300)
   })
 
-  it('counts by hours what hours can tell, and entry by entry what they cannot', async () => {
+  it('the timeline uses hourly counts where the filter allows it, and counts entries otherwise', async () => {
     await signIn(tokens.reader)
     const total = ({ buckets }: TimelineAnswer): number =>
       buckets.reduce((sum, { ok, refused, failed, unknown }) => sum + ok + refused + failed + unknown, 0)
@@ -325,7 +325,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect(scanned.isComplete).toBe(true)
   })
 
-  it('gives evidence that holds offline, and CSV and JSON lines of what is filtered', async () => {
+  it('the API exports evidence that verifies offline, and the filtered entries as CSV and JSON lines', async () => {
     await signIn(tokens.discloser)
     const query = `user=${traffic.payer}&path=/wallet/transfers&result=ok`
     const { entries } = await get<PageAnswer>(`entries?${query}`)
@@ -344,7 +344,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     await expectProblem(call('export?format=xml'), 400, 'invalid_parameter')
   })
 
-  it('proves that the log continues an older one, and refuses a size that it never had', async () => {
+  it('the API proves consistency with an earlier size and refuses a size that the log never had', async () => {
     await signIn(tokens.reader)
     const { origin } = await get<{ origin: string }>('session')
     const query = `consistency?origin=${encodeURIComponent(origin)}`
@@ -354,7 +354,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     await expectProblem(call(`${query}&from=x`), 400, 'invalid_parameter')
   })
 
-  it('shows what was changed in the database as changed, and everything else as it is', async () => {
+  it('an entry that was changed in the database is shown as damaged, and others are unaffected', async () => {
     await signIn(tokens.discloser)
     const before = await get<PageAnswer>('entries')
     const chosen = before.entries.findLast(({ detail }) => detail === 'opened')

@@ -58,11 +58,11 @@ it('a restore revives nothing that ended, explains the loss, and verify exits wi
   expect((await send(service, pay(before, 'first'))).status).toBe(201)
   expect((await run(backUp)).out).toContain('checked')
   expect(statSync(join(folder.path, 'backup.db')).mode & 0o777).toBe(0o600)
-  // What is lost: a session, and payments whose checkpoint the anchor knows.
+  // The restore loses a session, and payments that the pinned checkpoint covers.
   const recorded = pay(before, 'recorded')
   const since = await logIn(service)
   for (const key of ['second', 'third']) expect((await send(service, pay(since, key))).status).toBe(201)
-  // The file is gone, and its WAL is not: it would be taken for that of any file in its place.
+  // The database file is lost but its WAL remains: SQLite would apply it to the restored file.
   const wal = readFileSync(`${path}-wal`)
   await service.stop()
   rmSync(path)

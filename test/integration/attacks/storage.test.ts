@@ -17,7 +17,7 @@ let service: OwnService
 
 afterEach(() => service.close())
 
-it('below the disk reserve the service refuses writes with a reason, serves reads, and recovers by itself', async () => {
+it('below the disk reserve the service refuses writes with a reason, serves reads, and recovers without a restart', async () => {
   let free = 400 * mebibyte
   service = await startTestService({
     environment: { MINISEAL_DISK_RESERVE: '300', MINISEAL_METRICS_TOKEN: 'metrics-of-the-disk' },

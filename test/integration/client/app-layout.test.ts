@@ -13,7 +13,7 @@ beforeAll(async () => {
   files = collectAppFiles()
 })
 
-it('contains the four files of every page, the client and TDesign at the paths that WeChat expects', () => {
+it('the built mini program contains the four files of every page, the client and TDesign at the paths that WeChat expects', () => {
   const { pages } = JSON.parse(String(files.get('app.json'))) as { pages: string[] }
   for (const page of pages) {
     for (const ending of ['json', 'wxml', 'wxss', 'js']) {
@@ -32,7 +32,7 @@ it('contains the four files of every page, the client and TDesign at the paths t
   }
 })
 
-it('contains only files that phones load', () => {
+it('the built mini program contains only files that phones load', () => {
   for (const [path, content] of files) {
     expect(path).toMatch(/\.(js|json|wxml|wxss|wxs|svg|png)$/)
     if (!path.endsWith('.js')) continue
@@ -42,7 +42,7 @@ it('contains only files that phones load', () => {
   }
 })
 
-it("stays within WeChat's limits and loads nothing from foreign hosts", () => {
+it("the built mini program stays within WeChat's limits and loads nothing from foreign hosts", () => {
   const { problems, bytes } = checkApp(files)
   expect(problems).toEqual([])
   expect(bytes).toBeGreaterThan(100_000)
@@ -57,18 +57,18 @@ it.each([
   ['pages/a.wxss', '.a{background:url(https://example.com/a.png)}', 'pages/a.wxss loads from a foreign host'],
   ['pages/a.wxml', '<image src="//example.com/a.png"/>', 'pages/a.wxml loads from a foreign host'],
   ['pages/a.js', 'x'.repeat(2 * 1024 * 1024 + 1), 'exceeds the limit of 2097152 bytes'],
-])('rejects a mini program with %s', (path, content, problem) => {
+])('the layout check rejects a mini program with %s', (path, content, problem) => {
   expect(checkApp(new Map([[path, content]])).problems.join()).toContain(problem)
 })
 
-it('removes fonts of foreign hosts from style sheets and keeps everything else', () => {
+it('the build removes fonts of foreign hosts from style sheets and keeps everything else', () => {
   const sheet = '@font-face{font-family:t;src:url(https://example.com/t.woff)}.a{color:red}'
   expect(removeForeignFonts(sheet)).toBe('.a{color:red}')
   const own = '@font-face{font-family:t;src:url(t.woff)}'
   expect(removeForeignFonts(own)).toBe(own)
 })
 
-it('builds the mini program with the settings of another service', () => {
+it('the build uses the settings of another service', () => {
   const settings = { origin: 'https://pay.example.com', appid: 'wx1111111111111111', roots: ['AAAA'] }
   const changed = withSettings(files, settings)
   expect(String(changed.get('settings.js'))).toContain(JSON.stringify(settings.origin))

@@ -14,7 +14,7 @@ import {
 } from '../../unit/crypto/crafted-signatures.ts'
 
 it.each([false, true])(
-  'verifies crafted signatures like libsodium (without BigInt: %s)',
+  'the bundle verifies crafted signatures like libsodium (without BigInt: %s)',
   async (withoutBigInt) => {
     const context = createBareContext({ withoutBigInt })
     context.define('js', context.load((await bundleClient('crypto/primitives/primitives-js.ts')).code))

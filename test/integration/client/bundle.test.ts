@@ -62,7 +62,7 @@ async function runPage(
 }
 
 it.each([false, true])(
-  'logs in and transfers money with the bundle (without BigInt: %s)',
+  'the bundle logs in and transfers money (without BigInt: %s)',
   async (withoutBigInt) => {
     const { result, loopback } = await runPage({ withoutBigInt })
     expect(result).toMatchObject({
@@ -85,13 +85,15 @@ it.each([false, true])(
 it.each([
   ['noble', false],
   ['tweetnacl', true],
-])('uses the curves of %s (without BigInt: %s), which agree with Node', async (name, withoutBigInt) => {
-  const { code } = await bundleClient('crypto/primitives/primitives-js.ts')
-  const context = createBareContext({ withoutBigInt })
-  const seed = randomBytes(32)
-  context.define('module_', context.load(code))
-  context.define('seedBytes', [...seed])
-  const script = `(async () => {
+])(
+  'the bundle uses the curves of %s (without BigInt: %s), which agree with Node',
+  async (name, withoutBigInt) => {
+    const { code } = await bundleClient('crypto/primitives/primitives-js.ts')
+    const context = createBareContext({ withoutBigInt })
+    const seed = randomBytes(32)
+    context.define('module_', context.load(code))
+    context.define('seedBytes', [...seed])
+    const script = `(async () => {
     const curves = await module_.loadCurves()
     const seed = new Uint8Array(seedBytes)
     const { publicKey, secretKey } = curves.ed25519KeyPair(seed)
@@ -99,14 +101,15 @@ it.each([
     const isValid = curves.ed25519Verify(signature, seed, publicKey)
     return JSON.stringify([curves.name, isValid, [...signature], [...curves.x25519PublicKey(seed)]])
   })()`
-  const signature = sign(null, seed, privateKey('302e020100300506032b657004220420', seed))
-  const agreement = createPublicKey(privateKey('302e020100300506032b656e04220420', seed))
-  const x25519 = agreement.export({ format: 'der', type: 'spki' }).subarray(-32)
-  const result: unknown = JSON.parse(String(await context.run(script)))
-  expect(result).toEqual([name, true, [...signature], [...x25519]])
-})
+    const signature = sign(null, seed, privateKey('302e020100300506032b657004220420', seed))
+    const agreement = createPublicKey(privateKey('302e020100300506032b656e04220420', seed))
+    const x25519 = agreement.export({ format: 'der', type: 'spki' }).subarray(-32)
+    const result: unknown = JSON.parse(String(await context.run(script)))
+    expect(result).toEqual([name, true, [...signature], [...x25519]])
+  },
+)
 
-it('runs the bundle in a context without the globals of Node and browsers', () => {
+it('the bundle runs in a context without the globals of Node and browsers', () => {
   const names = createBareContext().globalNames()
   for (const name of [
     'process',
@@ -125,7 +128,7 @@ it('runs the bundle in a context without the globals of Node and browsers', () =
   expect(() => createBareContext().load("require('crypto')")).toThrow("module 'crypto.js' is not defined")
 })
 
-it("hashes like Node's SHA-512", () => {
+it("the SHA-512 of the bundle agrees with Node's", () => {
   for (const length of [0, 1, 111, 112, 127, 128, 129, 1000]) {
     const message = new Uint8Array(randomBytes(length))
     expect([...sha512(message)]).toEqual([...createHash('sha512').update(message).digest()])
@@ -133,13 +136,13 @@ it("hashes like Node's SHA-512", () => {
   expect([sha512.outputLen, sha512.blockLen]).toEqual([64, 128])
 })
 
-it("bundles tweetnacl's SHA-512 for noble", () => {
+it("the bundle uses tweetnacl's SHA-512 for noble", () => {
   const files = Object.keys(bundle.inputs)
   expect(files).toContain('miniprogram/client/noble-sha512.ts')
   expect(files.filter((file) => file.endsWith('sha2.js'))).toEqual([])
 })
 
-it('accepts the client bundle', async () => {
+it('the bundle check accepts the client bundle', async () => {
   const report = await checkBundle(bundle)
   expect(report.problems).toEqual([])
   expect(report.bytes).toBeLessThanOrEqual(170 * 1024)
@@ -159,17 +162,17 @@ it.each([
   ['the operator ** is used', 'module.exports.a=(b,c)=>b**c'],
   ['syntax newer than ES2018 is used', 'module.exports.a=(b)=>b?.c'],
   ['load failed: ReferenceError: BigInt is not defined', 'module.exports.a=BigInt(1)'],
-])('reports that %s', async (problem, code) => {
+])('the bundle check reports that %s', async (problem, code) => {
   const { problems } = await checkBundle({ code: exported + code, inputs: {} })
   expect(problems).toContain(problem)
 })
 
-it('ignores declared names, members and strings', async () => {
+it('the bundle check ignores declared names, members and strings', async () => {
   const code = `${exported}module.exports.a=(fetch,o)=>{const URL=1;return fetch(o.crypto,"process 1n **",URL)}`
   expect((await checkBundle({ code, inputs: {} })).problems).toEqual([])
 })
 
-it('reports unexpected inputs', async () => {
+it('the bundle check reports unexpected inputs', async () => {
   const inputs = { 'crypto/text.ts': 1, 'service/server.ts': 1, 'node_modules/jose/index.js': 1 }
   expect((await checkBundle({ code: exported, inputs })).problems).toEqual([
     'unexpected input service/server.ts',
@@ -177,7 +180,7 @@ it('reports unexpected inputs', async () => {
   ])
 })
 
-it('reports a bundle above the size limits', async () => {
+it('the bundle check reports a bundle above the size limits', async () => {
   const random = Array.from({ length: 40_000 }, (_, index) =>
     Math.imul(index + 1, 2_654_435_761).toString(36),
   )
@@ -186,6 +189,6 @@ it('reports a bundle above the size limits', async () => {
   expect(problems.join()).toMatch(/limit of 174080.*limit of 57344/)
 })
 
-it('reports a bundle without createChannel', async () => {
+it('the bundle check reports a bundle without createChannel', async () => {
   expect((await checkBundle({ code: '', inputs: {} })).problems).toEqual(['createChannel is not exported'])
 })

@@ -28,7 +28,7 @@ function walletRequests(service: ScriptedService): number {
   return service.received.filter(({ path, method }) => path.startsWith('/wallet') && method === 'GET').length
 }
 
-it('serves a fresh answer from the cache, by the service’s clock', async () => {
+it('the client serves a fresh response from the cache, by the service’s clock', async () => {
   const { channel, service } = await scripted()
   serve(service, { 'cache-control': 'private, max-age=60' })
   const first = await channel.request(wallet)
@@ -39,7 +39,7 @@ it('serves a fresh answer from the cache, by the service’s clock', async () =>
   expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
 })
 
-it('revalidates with a signed If-None-Match and returns the cached content with the evidence of the 304', async () => {
+it('the client revalidates with a signed If-None-Match and returns the cached content with the evidence of the 304', async () => {
   const { channel, service } = await scripted()
   serve(service, { etag: '"v1"' })
   await channel.request(wallet)
@@ -53,7 +53,7 @@ it('revalidates with a signed If-None-Match and returns the cached content with 
 it.each([
   ['no-store', { etag: '"v1"', 'cache-control': 'no-store, max-age=60' }],
   ['neither an ETag nor a lifetime', {}],
-])('caches nothing with %s', async (_what, fields) => {
+])('the client caches nothing with %s', async (_what, fields) => {
   const { channel, service } = await scripted()
   serve(service, fields)
   await channel.request(wallet)
@@ -61,14 +61,14 @@ it.each([
   expect(findField(service.received[2]?.fields ?? [], 'if-none-match')).toBeUndefined()
 })
 
-it('caches nothing with cache: none', async () => {
+it('the client caches nothing with cache: none', async () => {
   const { channel, service } = await scripted()
   serve(service, { 'cache-control': 'max-age=60' })
   await channel.request({ ...wallet, cache: 'none' })
   expect((await channel.request({ ...wallet, cache: 'none' })).json()).toEqual({ count: 2 })
 })
 
-it('revalidates after a request that can have had an effect', async () => {
+it('the client revalidates after a request that can have had an effect', async () => {
   const { channel, service } = await scripted()
   serve(service, { 'cache-control': 'max-age=60' })
   await channel.request(wallet)
@@ -76,7 +76,7 @@ it('revalidates after a request that can have had an effect', async () => {
   expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
 })
 
-it('does not treat an answer as fresh that was requested before an effect', async () => {
+it('the client does not treat a response as fresh that was requested before an effect', async () => {
   const { channel, service } = await scripted()
   serve(service, { 'cache-control': 'max-age=60' })
   await channel.login()
@@ -96,7 +96,7 @@ it('does not treat an answer as fresh that was requested before an effect', asyn
   expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
 })
 
-it('caches requests with different headers separately', async () => {
+it('the client caches requests with different headers separately', async () => {
   const { channel, service } = await scripted()
   serve(service, { 'cache-control': 'max-age=60' })
   await channel.request({ ...wallet, headers: { 'accept-language': 'en' } })
@@ -117,7 +117,7 @@ it('the cache is cleared at logout and when the user changes', async () => {
   expect((await channel.request(wallet)).json()).toEqual({ count: 3 })
 })
 
-it('evicts the oldest cached answers above its limits', async () => {
+it('the client evicts the oldest cached responses above its limits', async () => {
   const { channel, service } = await scripted()
   serve(service, { 'cache-control': 'max-age=60' })
   for (let index = 0; index < 66; index++) await channel.request({ ...wallet, path: `/wallet/${index}` })
@@ -131,7 +131,7 @@ it('evicts the oldest cached answers above its limits', async () => {
 const stored = { ...wallet, cache: 'storage' } as const
 const place = 'miniseal.answers.pay.example.com'
 
-it('revalidates a stored answer in the next launch', async () => {
+it('the client revalidates a stored response in the next launch', async () => {
   const one = await scripted()
   serve(one.service, { etag: '"v1"' })
   await one.channel.request(stored)
@@ -141,7 +141,7 @@ it('revalidates a stored answer in the next launch', async () => {
   expect(walletRequests(one.service)).toBe(2)
 })
 
-it('encrypts stored answers for one user and one device', async () => {
+it('the client encrypts stored responses for one user and one device', async () => {
   const one = await scripted()
   serve(one.service, { etag: '"v1"' })
   await one.channel.request(stored)
@@ -156,7 +156,7 @@ it('encrypts stored answers for one user and one device', async () => {
 })
 
 it.each(['', 'x', 'AAAA.AAAA', `${'A'.repeat(32)}.${'A'.repeat(64)}`])(
-  'treats unreadable stored answers as absent (%j)',
+  'the client treats unreadable stored responses as absent (%j)',
   async (text) => {
     const { channel, service, stored: storage } = await scripted()
     storage.set(place, text)
@@ -165,7 +165,7 @@ it.each(['', 'x', 'AAAA.AAAA', `${'A'.repeat(32)}.${'A'.repeat(64)}`])(
   },
 )
 
-it('deletes stored answers at logout', async () => {
+it('the client deletes stored responses at logout', async () => {
   const { channel, service, stored: storage } = await scripted()
   serve(service, { etag: '"v1"' })
   await channel.request(stored)
@@ -174,7 +174,7 @@ it('deletes stored answers at logout', async () => {
   expect(storage.has(place)).toBe(false)
 })
 
-it('ignores storage errors when it stores an answer', async () => {
+it('the client ignores storage errors when it stores a response', async () => {
   const { channel, service } = await scripted({
     storage: {
       get: async () => undefined,

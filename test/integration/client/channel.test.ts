@@ -10,7 +10,7 @@ const service = sharedService()
 const phone = (openid: string, options?: Parameters<typeof createPhone>[2]): Phone =>
   createPhone(service, openid, options)
 
-it('logs in and transfers money', async () => {
+it('the client logs in and transfers money', async () => {
   const { channel, codes } = phone('openid-transfer')
   const session = await channel.login()
   expect(session.device.isNew).toBe(true)
@@ -23,7 +23,7 @@ it('logs in and transfers money', async () => {
   expect(codes).toHaveLength(1)
 })
 
-it('returns an error of the backend as an answer and throws a refusal', async () => {
+it('the client returns an error of the backend as a response and throws a refusal', async () => {
   const { channel } = phone('openid-errors')
   const body = { payee: 'bob', amount: 5_000_000, currency: 'CNY' }
   const poor = await channel.request({ method: 'POST', path: '/wallet/transfers', body })
@@ -40,7 +40,7 @@ it('returns an error of the backend as an answer and throws a refusal', async ()
   })
 })
 
-it.each([-3600, 3600])('corrects a clock that is wrong by %i s once', async (seconds) => {
+it.each([-3600, 3600])('the client corrects a clock that is wrong by %i s once', async (seconds) => {
   const { channel, proxy, codes } = phone('openid-clock', { now: () => (service.now() + seconds) * 1000 })
   await channel.request(transfer)
   expect(codes).toHaveLength(2)
@@ -49,7 +49,7 @@ it.each([-3600, 3600])('corrects a clock that is wrong by %i s once', async (sec
   expect(proxy.frames).toBe(4)
 })
 
-it('corrects the clock within a session and executes the transfer once', async () => {
+it('the client corrects the clock within a session and executes the transfer once', async () => {
   let shift = 0
   const { channel, proxy } = phone('openid-clock-2', { now: () => (service.now() + shift) * 1000 })
   await channel.login()
@@ -59,7 +59,7 @@ it('corrects the clock within a session and executes the transfer once', async (
   expect(await balance(channel)).toBe(1_000_000 - 250)
 })
 
-it('renews an access token when the service reports it as expired', async () => {
+it('the client renews an access token when the service reports it as expired', async () => {
   let lag = 0
   const { channel, proxy, codes } = phone('openid-expired', { now: () => (service.now() - lag) * 1000 })
   await channel.login()
@@ -72,7 +72,7 @@ it('renews an access token when the service reports it as expired', async () => 
   expect(await balance(channel)).toBe(1_000_000 - 250)
 })
 
-it('logs in again once after the session was revoked from another phone', async () => {
+it('the client logs in again once after the session was revoked from another phone', async () => {
   const one = phone('openid-devices')
   const two = phone('openid-devices')
   const first = await one.channel.login()
@@ -95,7 +95,7 @@ it('logs in again once after the session was revoked from another phone', async 
   expect(await balance(two.channel)).toBe(1_000_000 - 250)
 })
 
-it('rejects a replayed answer and an answer of another session', async () => {
+it('the client rejects a replayed response and a response of another session', async () => {
   const { channel, proxy } = phone('openid-replay')
   const other = phone('openid-replay')
   await channel.request(transfer)
@@ -111,7 +111,7 @@ it('rejects a replayed answer and an answer of another session', async () => {
   }
 })
 
-it('rejects a replayed login', async () => {
+it('the client rejects a replayed login', async () => {
   const { channel, proxy } = phone('openid-replay-login')
   await channel.login()
   const handshake = proxy.requests.find(({ method }) => method === 'POST')
@@ -122,7 +122,7 @@ it('rejects a replayed login', async () => {
   await expect(eavesdropper.channel.login()).rejects.toMatchObject({ code: 'not_verified' })
 })
 
-it('executes a transfer once when its answer is dropped on the network', async () => {
+it('the client executes a transfer once when its response is dropped on the network', async () => {
   const { channel, proxy } = phone('openid-lost')
   await channel.login()
   proxy.meddle = () => {
@@ -141,7 +141,7 @@ it('executes a transfer once when its answer is dropped on the network', async (
   expect(await balance(channel)).toBe(1_000_000 - 250)
 })
 
-it('reveals neither path, token nor amount on the network', async () => {
+it('the client reveals neither path, token nor amount on the network', async () => {
   const { channel, proxy } = phone('openid-secret')
   await channel.request(transfer)
   for (const { url, headers, body } of proxy.requests) {

@@ -55,7 +55,7 @@ it.each([
   ['auto', 'requests'],
   ['auto', 'answers'],
 ] as const)(
-  'makes a transfer once with the form %s while the container corrupts %s',
+  'the client makes a transfer once with the form %s while the container corrupts %s',
   async (form, corrupted) => {
     const service = await startTestService()
     const cloud = cloudOf(service, corrupted)
@@ -77,7 +77,7 @@ it.each([
   },
 )
 
-it('fails without sending when a request exceeds the limit of text bodies', async () => {
+it('the cloud transport fails without sending when a request exceeds the limit of text bodies', async () => {
   const service = await startTestService()
   const cloud = cloudOf(service, 'nothing')
   const transport = cloudTransport({ ...hosting, form: 'text' }, cloud)
@@ -95,7 +95,7 @@ it.each([
   ['cloud.callContainer:fail interrupted', 'interrupted'],
   ['cloud.callContainer:fail -606001 response size exceed limit', 'answer_too_large'],
   ['cloud.callContainer:fail -1', 'network'],
-])('maps the failure %s to %s', async (errMsg, code) => {
+])('the cloud transport maps the failure %s to %s', async (errMsg, code) => {
   const cloud: WeChatCloud = {
     callContainer: ({ fail }) => fail({ errMsg }),
     connectContainer: () => undefined,
@@ -103,11 +103,11 @@ it.each([
   await expect(cloudTransport(hosting, cloud).send(request)).rejects.toMatchObject({ code })
 })
 
-it('throws unsupported without wx.cloud', () => {
+it('the cloud transport throws unsupported without wx.cloud', () => {
   expect(() => cloudTransport(hosting)).toThrow(expect.objectContaining({ code: 'unsupported' }))
 })
 
-it('opens a container socket with the subprotocol of the channel', async () => {
+it('the cloud transport opens a container socket with the subprotocol of the channel', async () => {
   const heard: string[] = []
   let socket: Partial<Record<string, (value: never) => void>> = {}
   const sent: unknown[] = []
@@ -172,7 +172,7 @@ const answer = fc.record({
   ),
 })
 
-it('returns an answer or a ChannelError for arbitrary container answers', async () => {
+it('the client returns a response or a ChannelError for arbitrary container responses', async () => {
   const counts = { given: 0, refused: 0 }
   const form = fc.constantFrom('auto' as const, 'binary' as const, 'text' as const)
   await fc.assert(

@@ -11,7 +11,7 @@ import { scripted } from './scripted-channel.ts'
 
 const long = { method: 'POST', path: '/orders', body: { text: '一样的话'.repeat(2000) } } as const
 
-it('sends a large body as gzip and signs its content coding and digest', async () => {
+it('the client sends a large body as gzip and signs its content coding and digest', async () => {
   const { channel, service } = await scripted({ compression })
   const { evidence } = await channel.request(long)
   const [, received] = service.received
@@ -20,7 +20,7 @@ it('sends a large body as gzip and signs its content coding and digest', async (
   expect(evidence.base).toContain('"content-encoding": gzip')
 })
 
-it('compresses a repeated request to the same bytes', async () => {
+it('the client compresses a repeated request to the same bytes', async () => {
   const { channel, service } = await scripted({ compression })
   await channel.request({ ...long, idempotencyKey: 'k' })
   // A gzip header may hold the time, in seconds.
@@ -30,7 +30,7 @@ it('compresses a repeated request to the same bytes', async () => {
   expect(new Set(digests).size).toBe(1)
 })
 
-it('decompresses requests at the service', async () => {
+it('the service decompresses requests', async () => {
   const service = await startTestService()
   const { channel } = createPhone(service, 'openid-gzip', { compression })
   const note = '早'.repeat(5000)
@@ -47,14 +47,14 @@ it.each([
   ['short', { ...long, body: { text: 'x' } }],
   ['not made smaller by it', { ...long, body: randomBytesOf(5000) }],
   ['encoded by its caller', { ...long, headers: { 'Content-Encoding': 'br' } }],
-])('does not compress a request that is %s', async (_what, options) => {
+])('the client does not compress a request that is %s', async (_what, options) => {
   const { channel, service } = await scripted({ compression })
   await channel.request(options)
   expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).not.toBe('gzip')
 })
 
 it.each(['/encrypted-data', '/events/subscription', '/devices/x?a=b'])(
-  "does not compress requests to the service's own routes: %s",
+  "the client does not compress requests to the service's own routes: %s",
   async (path) => {
     const { channel, service } = await scripted({ compression })
     await channel.request({ ...long, path })
@@ -62,13 +62,13 @@ it.each(['/encrypted-data', '/events/subscription', '/devices/x?a=b'])(
   },
 )
 
-it('does not compress without the option compression', async () => {
+it('the client does not compress without the option compression', async () => {
   const { channel, service } = await scripted()
   await channel.request(long)
   expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).toBeUndefined()
 })
 
-describe('a compressed answer', () => {
+describe('a compressed response', () => {
   const text = JSON.stringify({ text: 'abc'.repeat(5000) })
   const answered = (content: Uint8Array) => ({
     status: 200,
@@ -79,7 +79,7 @@ describe('a compressed answer', () => {
     content,
   })
 
-  it('decompresses an answer and keeps the signed bytes as evidence', async () => {
+  it('the client decompresses a response and keeps the signed bytes as evidence', async () => {
     const { channel, service } = await scripted({ compression })
     service.decide = ({ path }) => (path === '/orders' ? answered(gzipSync(encodeUtf8(text))) : undefined)
     const answer = await channel.request({ method: 'GET', path: '/orders' })
@@ -92,7 +92,7 @@ describe('a compressed answer', () => {
     ['is truncated', new Uint8Array(gzipSync(encodeUtf8(text)).subarray(0, 60))],
     ['claims a length above the limit', claimed(9_000_000)],
   ])(
-    'rejects a compressed answer that %s, and the outcome of a payment stays unknown',
+    'the client rejects a compressed response that %s, and the outcome of a payment stays unknown',
     async (_what, content) => {
       const { channel, service } = await scripted({ compression })
       service.decide = ({ path }) => (path === '/orders' ? answered(content) : undefined)

@@ -19,7 +19,7 @@ const order = {
   body: { payee: 'bob', amount: 200_000, currency: 'CNY' },
 } as const
 
-it('shows the summary, signs the challenge and executes the transfer once, with one key', async () => {
+it('the client shows the summary, signs the challenge and executes the transfer once, with one key', async () => {
   const shown: string[] = []
   const { channel, proxy } = createPhone(service, 'openid-confirm', {
     confirmDialog: async (summary) => shown.push(summary) > 0,
@@ -30,7 +30,7 @@ it('shows the summary, signs the challenge and executes the transfer once, with 
   expect(proxy.frames).toBe(4)
 })
 
-it('reports the challenge and the key without `confirm`, and executes the confirmed transfer', async () => {
+it('the client reports the challenge and the key without `confirm`, and executes the confirmed transfer', async () => {
   const { channel } = createPhone(service, 'openid-finger')
   const error = await channel.request(order).then(
     () => undefined,
@@ -50,7 +50,7 @@ it('reports the challenge and the key without `confirm`, and executes the confir
   expect([done.status, await balance(channel)]).toEqual([201, 800_000])
 })
 
-it('uses the caller’s own confirmation dialog', async () => {
+it('the client uses the caller’s own confirmation dialog', async () => {
   const shown: string[] = []
   const { channel } = createPhone(service, 'openid-own-way', {
     soter: (challenge) => confirm(service, 'openid-own-way', challenge),
@@ -60,7 +60,7 @@ it('uses the caller’s own confirmation dialog', async () => {
 })
 
 it.each(['2,000.00 元，转账给 \u202ebob', '长'.repeat(43), ''])(
-  'rejects a summary that cannot be displayed faithfully, without asking the user: %j',
+  'the client rejects a summary that cannot be displayed faithfully, without asking the user: %j',
   async (summary) => {
     let asked = 0
     const { service: scriptedService, channel } = await scripted({
@@ -81,7 +81,7 @@ it.each(['2,000.00 元，转账给 \u202ebob', '长'.repeat(43), ''])(
   },
 )
 
-it('cancels the request when the user declines', async () => {
+it('the client cancels the request when the user declines', async () => {
   let signed = 0
   const { channel } = createPhone(service, 'openid-no', {
     soter: (challenge) => {
@@ -97,7 +97,7 @@ it('cancels the request when the user declines', async () => {
   expect([signed, await balance(channel)]).toEqual([0, 1_000_000])
 })
 
-it('executes a confirmed request once when its answer is lost', async () => {
+it('the client executes a confirmed request once when its response is lost', async () => {
   const { channel, proxy } = createPhone(service, 'openid-lost-confirmed', {
     retries: 1,
     confirmDialog: async () => true,
@@ -132,7 +132,7 @@ function wxWith(
   return { wx: wx as WeChat, asked }
 }
 
-it('requests the supported and enrolled modes, with a bounded text', async () => {
+it('the client requests the supported and enrolled modes, with a bounded text', async () => {
   const { wx, asked } = wxWith(['speech', 'facial', 'fingerPrint'], ['fingerPrint'], undefined)
   await expect(wxSoter(wx)('challenge', '长'.repeat(42), 'android')).resolves.toMatchObject({
     resultJSON: '{}',
@@ -156,14 +156,14 @@ it.each([
   [90011, 'android', 'soter_not_enrolled'],
   [10011, 'ios', 'soter_failed'],
   [undefined, 'ios', 'soter_failed'],
-] as const)('maps the error %s of SOTER on %s to %s', async (errCode, platform, code) => {
+] as const)('the client maps the error %s of SOTER on %s to %s', async (errCode, platform, code) => {
   const { wx } = wxWith(['facial'], ['facial'], errCode === undefined ? {} : { errCode })
   const failure = wxSoter(wx)('challenge', 'summary', platform)
   await expect(failure).rejects.toMatchObject({ code, outcome: 'none' })
   expect(errorText(code, 'zh-CN')).not.toBe('')
 })
 
-it('reports SOTER as unsupported without a mode and as not enrolled without biometrics', async () => {
+it('the client reports SOTER as unsupported without a mode and as not enrolled without biometrics', async () => {
   await expect(wxSoter(wxWith([], [], undefined).wx)('c', 's', 'ios')).rejects.toMatchObject({
     code: 'soter_unsupported',
   })
@@ -173,14 +173,17 @@ it('reports SOTER as unsupported without a mode and as not enrolled without biom
   })
 })
 
-it.each([true, false])('returns the button of the dialog that was pressed: %s', async (confirm) => {
-  const shown: unknown[] = []
-  const wx: Partial<WeChat> = {
-    showModal: ({ success, content }) => {
-      shown.push(content)
-      success({ confirm })
-    },
-  }
-  expect(await wxConfirmDialog(wx as WeChat)('向 bob 转账')).toBe(confirm)
-  expect(shown).toEqual(['向 bob 转账'])
-})
+it.each([true, false])(
+  'the client returns the button of the dialog that was pressed: %s',
+  async (confirm) => {
+    const shown: unknown[] = []
+    const wx: Partial<WeChat> = {
+      showModal: ({ success, content }) => {
+        shown.push(content)
+        success({ confirm })
+      },
+    }
+    expect(await wxConfirmDialog(wx as WeChat)('向 bob 转账')).toBe(confirm)
+    expect(shown).toEqual(['向 bob 转账'])
+  },
+)

@@ -25,7 +25,7 @@ it('the texts of errors are short', () => {
   }
 })
 
-it('returns the text of an error in the requested language', () => {
+it('the client returns the text of an error in the requested language', () => {
   const error = new ChannelError('rate_limited', 'too many')
   expect(error.text('en')).toBe(errorText('rate_limited', 'en'))
   expect(error.text()).toBe(errorText('rate_limited', 'zh-CN'))
@@ -38,7 +38,7 @@ it('an error keeps its details when details are added', () => {
   expect(error.retryable).toBe(true)
 })
 
-it('wraps errors of injected dependencies', async () => {
+it('the client wraps errors of injected dependencies', async () => {
   const failing = wrapErrors('storage', 'no storage', () => Promise.reject(new Error('full')))
   await expect(failing).rejects.toMatchObject({ code: 'storage', cause: new Error('full') })
   const typed = wrapErrors('storage', 'no storage', () => Promise.reject(new ChannelError('network', 'away')))
@@ -74,7 +74,7 @@ it('a refusal has an unknown outcome for every code unless it settles the key', 
   }
 })
 
-it('distinguishes refusals from errors of the backend', () => {
+it('the client distinguishes refusals from errors of the backend', () => {
   const found = (response: ResponseMessage) => findRefusal(response, true, answeredAt)
   expect(found(json(422, { code: 'payload_invalid' }))).toBeUndefined()
   expect(found(backendProblem('session_ended', 1))).toBeUndefined()
@@ -85,7 +85,7 @@ it('distinguishes refusals from errors of the backend', () => {
   expect(found(problem('not_found', 1, 200))).toBeUndefined()
 })
 
-it('treats an unknown refusal as an unknown outcome, not as an answer of the backend', () => {
+it('the client treats an unknown refusal as an unknown outcome, not as a response of the backend', () => {
   const spelled = backendProblem('session_ended', 1)
   for (const response of [
     { ...spelled, fields: [...spelled.fields, ['miniseal-problem', 'replayed'] as const] },
@@ -100,13 +100,13 @@ it('treats an unknown refusal as an unknown outcome, not as an answer of the bac
   }
 })
 
-it('accepts only the codes of unsealed answers, and no other details', () => {
+it('the client accepts only the codes of unencrypted responses, and no other details', () => {
   const error = clearAnswerError(clearAnswer(401, 'unknown_session'))
   expect(error).toMatchObject({ code: 'unknown_session', status: 401 })
   expect([error.time, error.detail]).toEqual([undefined, undefined])
 })
 
-it('does not accept an unsealed answer as a signed refusal', () => {
+it('the client does not accept an unencrypted response as a signed refusal', () => {
   expect(clearAnswerError(clearAnswer(401, 'window_invalid')).code).toBe('unexpected_answer')
   expect(clearAnswerError(clearAnswer(401, 'session_ended')).code).toBe('unexpected_answer')
   expect(clearAnswerError({ status: 502, headers: {}, body: new Uint8Array(3) }).code).toBe(

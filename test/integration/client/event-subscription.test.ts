@@ -56,7 +56,7 @@ function upTo(last: number, first = 1): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index)
 }
 
-it('delivers retained and new events once and in order over a socket', async () => {
+it('the client delivers retained and new events once and in order over a socket', async () => {
   const { sockets, seen, states, handle } = await live()
   sockets.push(3)
   await vi.advanceTimersByTimeAsync(10)
@@ -67,7 +67,7 @@ it('delivers retained and new events once and in order over a socket', async () 
   expect([states, handle.last]).toEqual([['connecting', 'open'], 4])
 })
 
-it('delivers sequence, type, data and time until the handle is closed', async () => {
+it('the client delivers sequence, type, data and time until the handle is closed', async () => {
   const { channel, sockets, handle, states } = await live()
   const seen: ChannelEvent[] = []
   const other = channel.events(0, (event) => seen.push(event))
@@ -82,7 +82,7 @@ it('delivers sequence, type, data and time until the handle is closed', async ()
   expect(states[states.length - 1]).toBe('closed')
 })
 
-it('sends requests over the open socket', async () => {
+it('the client sends requests over the open socket', async () => {
   const { channel, service, sockets } = await live()
   const sent = service.sent.length
   expect((await channelRequest(channel.request({ method: 'GET', path: '/wallet' }))).status).toBe(200)
@@ -90,7 +90,7 @@ it('sends requests over the open socket', async () => {
   expect(service.sent).toHaveLength(sent)
 })
 
-it('delivers 2,000 events once and in order while the socket is closed fifty times', async () => {
+it('the client delivers 2,000 events once and in order while the socket is closed fifty times', async () => {
   const { sockets, seen } = await live()
   for (let cut = 0; cut < 50; cut++) {
     sockets.push(20)
@@ -103,7 +103,7 @@ it('delivers 2,000 events once and in order while the socket is closed fifty tim
   expect(seen).toEqual(upTo(2000))
 })
 
-it('resubscribes from the last event when the socket skips one', async () => {
+it('the client resubscribes from the last event when the socket skips one', async () => {
   const { sockets, seen } = await live()
   sockets.dropped.add(2)
   sockets.push(5)
@@ -112,7 +112,7 @@ it('resubscribes from the last event when the socket skips one', async () => {
   expect(sockets.subscriptions).toEqual([{ after: 0 }, { after: 1 }])
 })
 
-it('ignores an event that the socket repeats', async () => {
+it('the client ignores an event that the socket repeats', async () => {
   const { sockets, seen } = await live()
   sockets.push(3)
   await vi.advanceTimersByTimeAsync(10)
@@ -123,7 +123,7 @@ it('ignores an event that the socket repeats', async () => {
   expect(seen).toEqual([1, 2, 3, 4])
 })
 
-it('closes a socket that does not answer and sends the next request over HTTP', async () => {
+it('the client closes a socket that does not respond and sends the next request over HTTP', async () => {
   const { sockets, channel, service } = await live()
   sockets.isAsleep = true
   const lost = channel.request(wallet).catch((error) => error)
@@ -134,7 +134,7 @@ it('closes a socket that does not answer and sends the next request over HTTP', 
   expect(service.sent.length).toBeGreaterThan(sent)
 })
 
-it('replaces a silent socket', async () => {
+it('the client replaces a silent socket', async () => {
   const { sockets, seen, states } = await live()
   sockets.isAsleep = true
   sockets.push(3)
@@ -147,7 +147,7 @@ it('replaces a silent socket', async () => {
   expect(states[states.length - 1]).toBe('open')
 })
 
-it('checks the socket immediately when the mini program is shown', async () => {
+it('the client checks the socket immediately when the mini program is shown', async () => {
   const { sockets, events, seen } = await live()
   sockets.dropped.add(1)
   sockets.push(1)
@@ -158,7 +158,7 @@ it('checks the socket immediately when the mini program is shown', async () => {
   expect(seen).toEqual([1])
 })
 
-it('reopens the socket when the network is back', async () => {
+it('the client reopens the socket when the network is back', async () => {
   const { sockets, events, seen } = await live()
   events.emit(false)
   sockets.cut()
@@ -170,7 +170,7 @@ it('reopens the socket when the network is back', async () => {
   expect([sockets.sockets.length, seen]).toEqual([2, [1, 2]])
 })
 
-it('logs in once when the socket is closed because the session has ended', async () => {
+it('the client logs in once when the socket is closed because the session has ended', async () => {
   const { sockets, service, channel, seen } = await live()
   const states: string[] = []
   channel.on('state', (state) => states.push(state))
@@ -181,7 +181,7 @@ it('logs in once when the socket is closed because the session has ended', async
   expect(states).toEqual(['ended', 'logging-in', 'ready'])
 })
 
-it('backs off when the service keeps closing the socket', async () => {
+it('the client backs off when the service keeps closing the socket', async () => {
   const { sockets, service } = await live()
   for (let time = 0; time < 60; time++) {
     sockets.cut(4400, 'protocol error')
@@ -191,7 +191,7 @@ it('backs off when the service keeps closing the socket', async () => {
   expect(sockets.sockets.length).toBeLessThan(62)
 })
 
-it('does not reopen the socket when the service reported too many sockets', async () => {
+it('the client does not reopen the socket when the service reported too many sockets', async () => {
   const { sockets, events } = await live()
   sockets.cut(4400, 'too many sockets')
   await vi.advanceTimersByTimeAsync(60_000)
@@ -201,7 +201,7 @@ it('does not reopen the socket when the service reported too many sockets', asyn
   expect(sockets.sockets).toHaveLength(2)
 })
 
-it('does not retry a login that was refused permanently', async () => {
+it('the client does not retry a login that was refused permanently', async () => {
   const { sockets, service } = await live()
   service.decide = () => 'key_revoked'
   service.endSessions()
@@ -210,7 +210,7 @@ it('does not retry a login that was refused permanently', async () => {
   expect(service.codes.length).toBeLessThanOrEqual(4)
 })
 
-it('reports deleted events as missed and delivers the others', async () => {
+it('the client reports deleted events as missed and delivers the others', async () => {
   const { sockets, seen, missed } = await live(2, true, 2)
   sockets.cut()
   sockets.push(7)
@@ -219,7 +219,7 @@ it('reports deleted events as missed and delivers the others', async () => {
   expect([seen, missed]).toEqual([[6, 7, 8, 9], [{ from: 3, to: 5 }]])
 })
 
-it('continues from the position of a restored service', async () => {
+it('the client continues from the position of a restored service', async () => {
   const { sockets, seen, missed, handle } = await live(40)
   await vi.advanceTimersByTimeAsync(100)
   expect([missed, handle.last]).toEqual([[{ from: 41, to: 0 }], 0])
@@ -228,7 +228,7 @@ it('continues from the position of a restored service', async () => {
   expect(seen).toEqual([1, 2])
 })
 
-it('polls when the transport has no sockets', async () => {
+it('the client polls when the transport has no sockets', async () => {
   const { sockets, seen, states } = await live(0, false)
   sockets.push(250)
   await vi.advanceTimersByTimeAsync(20_000)
@@ -238,7 +238,7 @@ it('polls when the transport has no sockets', async () => {
   expect(states).toEqual(['polling'])
 })
 
-it('polls when sockets cannot be opened', async () => {
+it('the client polls when sockets cannot be opened', async () => {
   const { sockets, seen, service } = await live()
   service.connect = (_url, _protocol, listener) => {
     setTimeout(() => listener.closed(1006, ''), 0)

@@ -6,7 +6,7 @@ import type { ChannelState } from '../../../miniprogram/client/index.ts'
 import { json, memoryStorage } from './scripted-answers.ts'
 import { loggedIn, scripted, transfer, wallet } from './scripted-channel.ts'
 
-it('logs in once for concurrent first requests', async () => {
+it('the client logs in once for concurrent first requests', async () => {
   const { channel, service } = await scripted()
   expect(service.sent).toEqual([])
   const answers = await Promise.all([1, 2, 3].map(() => channel.request(wallet)))
@@ -15,7 +15,7 @@ it('logs in once for concurrent first requests', async () => {
   expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(1)
 })
 
-it('keeps the device key, and enrolls a new one after storage was cleared', async () => {
+it('the client keeps the device key, and enrolls a new one after storage was cleared', async () => {
   const { channel, stored, service } = await scripted()
   const first = await channel.login()
   await channel.logout()
@@ -27,7 +27,7 @@ it('keeps the device key, and enrolls a new one after storage was cleared', asyn
   expect([...stored.keys()]).toEqual(['miniseal.device-key.pay.example.com'])
 })
 
-it('enrolls a new key when the stored one is damaged', async () => {
+it('the client enrolls a new key when the stored one is damaged', async () => {
   for (const damaged of ['', 'AAAA', '****']) {
     const stored = new Map([['miniseal.device-key.pay.example.com', damaged]])
     await loggedIn({ storage: memoryStorage(stored) })
@@ -35,21 +35,21 @@ it('enrolls a new key when the stored one is damaged', async () => {
   }
 })
 
-it('does not use a device key that could not be stored', async () => {
+it('the client does not use a device key that could not be stored', async () => {
   const storage = { ...memoryStorage(), set: () => Promise.reject(new Error('full')) }
   const { channel, service } = await scripted({ storage })
   await expect(channel.login()).rejects.toMatchObject({ code: 'storage' })
   expect(service.codes).toEqual([])
 })
 
-it("reports the service's reason for a refused login without retrying", async () => {
+it("the client reports the service's reason for a refused login without retrying", async () => {
   const { channel, service, issued } = await scripted()
   service.decide = () => 'login_blocked'
   await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_blocked', outcome: 'none' })
   expect(issued).toEqual(['code-1'])
 })
 
-it('uses a new login code after a failed handshake', async () => {
+it('the client uses a new login code after a failed handshake', async () => {
   const { channel, service } = await scripted()
   service.decide = () => 'login_code_invalid'
   await expect(channel.login()).rejects.toMatchObject({ code: 'login_code_invalid' })
@@ -58,12 +58,12 @@ it('uses a new login code after a failed handshake', async () => {
   expect(service.codes).toEqual(['code-1', 'code-2'])
 })
 
-it('fails with login_failed when wx.login fails', async () => {
+it('the client fails with login_failed when wx.login fails', async () => {
   const { channel } = await scripted({ login: () => Promise.reject(new Error('denied')) })
   await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_failed', outcome: 'none' })
 })
 
-it('emits the states of a login and of the end of a session', async () => {
+it('the client emits the states of a login and of the end of a session', async () => {
   const { channel, service } = await scripted()
   const states: ChannelState[] = []
   const stop = channel.on('state', (state) => states.push(state))
@@ -76,7 +76,7 @@ it('emits the states of a login and of the end of a session', async () => {
   expect(states).toHaveLength(5)
 })
 
-describe('the answer to a login', () => {
+describe('the response to a login', () => {
   const id = encodeBase64Url(new Uint8Array(16).fill(1))
   const good = {
     session: { id, expires_at: 2_000_000_000 },
@@ -94,7 +94,7 @@ describe('the answer to a login', () => {
     ['no session', { ...good, session: undefined }],
     ['a bearer token', { ...good, token_type: 'Bearer' }],
     ['a lifetime that is no number', { ...good, expires_in: '600' }],
-  ])('rejects a signed login answer with %s', async (what, body) => {
+  ])('the client rejects a signed login response with %s', async (what, body) => {
     const { channel, service } = await scripted()
     service.decide = (request) => {
       const keyid = /keyid="([^"]+)"/.exec(findField(request.fields, 'signature-input') ?? '')?.[1]
@@ -103,14 +103,14 @@ describe('the answer to a login', () => {
     await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
   })
 
-  it('rejects a login answer with a status other than 201', async () => {
+  it('the client rejects a login response with a status other than 201', async () => {
     const { channel, service } = await scripted()
     service.decide = () => json(200, good)
     await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
   })
 })
 
-it('ends the session at the service, and the next request logs in again', async () => {
+it('the client ends the session at the service, and the next request logs in again', async () => {
   const { channel, service } = await loggedIn()
   await channel.logout()
   expect(
@@ -120,13 +120,13 @@ it('ends the session at the service, and the next request logs in again', async 
   expect(service.codes).toEqual(['code-1', 'code-2'])
 })
 
-it('does nothing at logout without a session', async () => {
+it('logout without a session does nothing', async () => {
   const { channel, service } = await scripted()
   await channel.logout()
   expect(service.sent).toEqual([])
 })
 
-it('ends the local session even when the service cannot be reached', async () => {
+it('the client ends the local session even when the service cannot be reached', async () => {
   const { channel, service } = await loggedIn()
   service.intercept = () => Promise.reject(new Error('offline'))
   await expect(channel.logout()).rejects.toMatchObject({ code: 'network' })
@@ -135,7 +135,7 @@ it('ends the local session even when the service cannot be reached', async () =>
   expect(service.codes).toEqual(['code-1', 'code-2'])
 })
 
-it('deletes the device key at logout on request', async () => {
+it('the client deletes the device key at logout on request', async () => {
   const { channel, stored } = await loggedIn()
   await channel.logout({ forgetDevice: true })
   expect([...stored.keys()]).toEqual(['miniseal.configuration.pay.example.com'])

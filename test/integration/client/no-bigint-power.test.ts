@@ -13,14 +13,14 @@ async function evaluate(source: string): Promise<unknown> {
   return (createBareContext().load(code) as { readonly value: unknown }).value
 }
 
-test('computes BigInt powers without **', async () => {
+test('the build step computes BigInt powers without **', async () => {
   const source = 'const two = BigInt(2); export const value = two ** BigInt(254) - 3n ** 4n'
   expect(await rewrite(source)).not.toContain('**')
   expect(await evaluate(source)).toBe(2n ** 254n - 81n)
   expect(await evaluate('let n = 5n; n **= 0n; export const value = n')).toBe(1n)
 })
 
-test('computes number powers', async () => {
+test('the build step computes number powers', async () => {
   expect(await evaluate('let w = 6; export const value = [2 ** (w - 1), w ** -1, 2 ** 32]')).toEqual([
     32,
     1 / 6,
@@ -28,16 +28,16 @@ test('computes number powers', async () => {
   ])
 })
 
-test('evaluates powers of literals at build time', async () => {
+test('the build step evaluates powers of literals at build time', async () => {
   expect(await rewrite('export const value = (n) => n / 2 ** 32')).toContain('n / 4294967296')
 })
 
-test('keeps annotations for tree shaking', async () => {
+test('the build step keeps annotations for tree shaking', async () => {
   const source = 'export const unused = /* @__PURE__ */ (() => make(2n ** 3n))()'
   expect(await rewrite(source)).toMatch(/unused = \/\* @__PURE__ \*\/ \(\(\) => make\(/)
 })
 
-test('contains no BigInt literals, so that engines without BigInt can parse it', async () => {
+test('the bundle contains no BigInt literals, so that engines without BigInt can parse it', async () => {
   const rewritten = await rewrite('export const _0n = 0x1234n; export const b2n = _0n')
   expect(rewritten).toContain('BigInt(')
   expect(await evaluate('export const value = [0x1234n, 12345678901234567890n, -7n]')).toEqual([
@@ -47,7 +47,7 @@ test('contains no BigInt literals, so that engines without BigInt can parse it',
   ])
 })
 
-test('keeps ** in strings and licence comments', async () => {
+test('the build step keeps ** in strings and licence comments', async () => {
   const source = '/*! MIT, 2 ** 3 */ export const value = "2 ** 3n, 4n" // 5n ** 6n'
   expect(await evaluate(source)).toBe('2 ** 3n, 4n')
   expect(await rewrite(source)).toContain('/*! MIT')
@@ -55,17 +55,17 @@ test('keeps ** in strings and licence comments', async () => {
 
 const leaving = (code: string) => rewriteForWeChat('', 'bad.js', async () => ({ code }))
 
-test('fails when a ** remains', async () => {
+test('the build step fails when a ** remains', async () => {
   await expect(leaving('x = a ** b;')).rejects.toThrow('** remains in bad.js')
   await expect(leaving('a **= b;')).rejects.toThrow('** remains in bad.js')
 })
 
-test('fails when a BigInt literal remains', async () => {
+test('the build step fails when a BigInt literal remains', async () => {
   await expect(leaving('x = 2n;')).rejects.toThrow('a BigInt literal remains in bad.js')
   await expect(leaving('x = 0xffn << y;')).rejects.toThrow('a BigInt literal remains in bad.js')
 })
 
-test("fails when esbuild's helper has changed", async () => {
+test("the build step fails when esbuild's helper has changed", async () => {
   await expect(leaving('var __pow = Math["pow"]; x = __pow(a, b);')).rejects.toThrow(
     'unknown helper for ** in bad.js',
   )
@@ -96,13 +96,13 @@ describe('the plugin', () => {
     return result.outputFiles[0]?.text ?? ''
   }
 
-  test.each(['@noble/curves', '@noble/hashes'])('rewrites the files of %s', async (name) => {
+  test.each(['@noble/curves', '@noble/hashes'])('the build step rewrites the files of %s', async (name) => {
     const code = await bundle(name)
     expect(code).not.toContain('**')
     expect(createBareContext().load(code)).toMatchObject({ value: 243n })
   })
 
-  test('does not rewrite files of other packages', async () => {
+  test('the build step does not rewrite files of other packages', async () => {
     expect(await bundle('other')).toContain('3n ** 5n')
   })
 })

@@ -26,7 +26,7 @@ function network(): Network {
   }
 }
 
-it('fails immediately without sending when offline', async () => {
+it('the client fails immediately without sending when offline', async () => {
   const events = network()
   const { channel, service } = await loggedIn({ events, retries: 2 })
   events.turn(false)
@@ -41,7 +41,7 @@ it('fails immediately without sending when offline', async () => {
   expect(service.sent).toHaveLength(sent)
 })
 
-it('sends a request with waitForNetwork when the network is back', async () => {
+it('the client sends a request with waitForNetwork when the network is back', async () => {
   const events = network()
   const { channel, service } = await loggedIn({ events })
   events.turn(false)
@@ -52,7 +52,7 @@ it('sends a request with waitForNetwork when the network is back', async () => {
   expect((await waiting).status).toBe(200)
 })
 
-it('serves fresh answers from the cache when offline', async () => {
+it('the client serves fresh responses from the cache when offline', async () => {
   const events = network()
   const { channel, service } = await scripted({ events })
   service.decide = ({ path }) =>
@@ -82,7 +82,7 @@ it('the channel has the state offline until the network is back', async () => {
   expect(states).toEqual(['logging-in', 'ready', 'offline', 'ready'])
 })
 
-it('reports network changes and app-show events of WeChat', () => {
+it('the client reports network changes and app-show events of WeChat', () => {
   const told: (() => void)[] = []
   let change = (_status: { readonly isConnected: boolean }): void => {}
   let show = (): void => {}

@@ -30,13 +30,13 @@ it.each([
   [{ outcome: 'unknown' }],
   [{ outcome: 'unclaimed' }],
   [{ outcome: 'none', cancelled: true }],
-])('returns the outcome %j', async (told) => {
+])('the client returns the outcome %j', async (told) => {
   const { channel, service } = await answering(json(200, told))
   expect(await channel.outcome(key)).toMatchObject(told)
   expect(service.received.find((request) => request.path === path)?.method).toBe('GET')
 })
 
-it('returns the stored answer, with the current exchange as evidence', async () => {
+it('the client returns the stored response, with the current exchange as evidence', async () => {
   const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
   const found = await channel.outcome(key)
   if (found.outcome !== 'done' || found.answer === undefined) throw new Error('not done')
@@ -45,12 +45,12 @@ it('returns the stored answer, with the current exchange as evidence', async () 
   expect(found.answer.evidence.request.path).toBe(path)
 })
 
-it('returns done without an answer that belongs to another session', async () => {
+it('the client returns done without a response that belongs to another session', async () => {
   const { channel } = await answering(json(200, { outcome: 'done' }))
   expect(await channel.outcome(key)).toEqual({ outcome: 'done', answer: undefined })
 })
 
-it('returns the refusal that settled the key', async () => {
+it('the client returns the refusal that settled the key', async () => {
   const { channel } = await answering(json(200, { outcome: 'none', answer: { ...stored, status: 404 } }))
   expect(await channel.outcome(key)).toMatchObject({
     outcome: 'none',
@@ -65,32 +65,32 @@ it.each([
   { outcome: 'done', answer: 1 },
   { outcome: 'done', answer: { ...stored, fields: ['a'] } },
   { outcome: 'done', answer: { ...stored, content: '!' } },
-])('rejects an outcome of another form: %j', async (told) => {
+])('the client rejects an outcome of another form: %j', async (told) => {
   const { channel } = await answering(json(200, told))
   await expect(channel.outcome(key)).rejects.toMatchObject({ code: 'unexpected_answer' })
 })
 
-it.each(['', 'schlüssel'])('rejects an invalid key without sending (%j)', async (wrong) => {
+it.each(['', 'schlüssel'])('the client rejects an invalid key without sending (%j)', async (wrong) => {
   const { channel, service } = await scripted()
   await expect(channel.outcome(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
   await expect(channel.cancel(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
   expect(service.sent).toEqual([])
 })
 
-it('cancels a request without an idempotency key of its own', async () => {
+it('the client cancels a request without an idempotency key of its own', async () => {
   const { channel, service } = await answering(json(200, { outcome: 'none', cancelled: true }))
   expect(await channel.cancel(key)).toEqual({ outcome: 'none' })
   expect(service.received.map(({ method, path }) => `${method} ${path}`)).toContain(`DELETE ${path}`)
   expect(idempotencyKeys(service, path)).toEqual([undefined])
 })
 
-it('returns done for a cancellation when the request had run before', async () => {
+it('the client returns done for a cancellation when the request had run before', async () => {
   const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
   expect(await channel.cancel(key)).toMatchObject({ outcome: 'done', answer: { status: 201 } })
 })
 
 it.each(['replayed', 'rate_limited', 'window_invalid', 'internal', 'session_ended'])(
-  'retries a cancellation until it is answered (%s)',
+  'the client retries a cancellation until a response arrives (%s)',
   async (code) => {
     const { channel, service } = await answering(code, json(200, { outcome: 'none', cancelled: true }))
     expect(await channel.cancel(key)).toEqual({ outcome: 'none' })
@@ -98,20 +98,20 @@ it.each(['replayed', 'rate_limited', 'window_invalid', 'internal', 'session_ende
   },
 )
 
-it('waits for a running request and finally returns running', async () => {
+it('the client waits for a running request and finally returns running', async () => {
   const { channel } = await answering(inProgress(), json(200, { outcome: 'done' }))
   expect(await channel.cancel(key)).toEqual({ outcome: 'done', answer: undefined })
   const busy = await answering(inProgress(), inProgress())
   expect(await busy.channel.cancel(key)).toEqual({ outcome: 'running' })
 })
 
-it('returns unknown without retrying when the service cannot determine the outcome', async () => {
+it('the client returns unknown without retrying when the service cannot determine the outcome', async () => {
   const { channel, service } = await answering(inProgress('unknown'), undefined)
   expect(await channel.cancel(key)).toEqual({ outcome: 'unknown' })
   expect(idempotencyKeys(service, path)).toHaveLength(1)
 })
 
-it('fails with outcome_unknown when no answer arrives', async () => {
+it('the client fails with outcome_unknown when no response arrives', async () => {
   const { channel, service } = await loggedIn()
   service.intercept = (_request, pass) => {
     pass()
@@ -131,7 +131,7 @@ async function declined(cancelled: ResponseMessage | string) {
   return { ...made, failure: made.channel.request({ ...transfer, idempotencyKey: key, confirm: true }) }
 }
 
-it('reports refused after the cancellation of an unconfirmed request', async () => {
+it('the client reports refused after the cancellation of an unconfirmed request', async () => {
   const { service, failure } = await declined(json(200, { outcome: 'none', cancelled: true }))
   await expect(failure).rejects.toMatchObject({
     ...{ code: 'confirmation_cancelled', outcome: 'refused', idempotencyKey: key },
@@ -143,14 +143,17 @@ it.each([
   ['running', inProgress()],
   ['unknown', inProgress('unknown')],
   ['no answer', 'internal'],
-])('reports an unknown outcome when the answer to the cancellation is: %s', async (_name, answer) => {
-  const { failure } = await declined(answer)
-  await expect(failure).rejects.toMatchObject({
-    ...{ code: 'outcome_unknown', reason: 'confirmation_cancelled', idempotencyKey: key },
-  })
-})
+])(
+  'the client reports an unknown outcome when the response to the cancellation is: %s',
+  async (_name, answer) => {
+    const { failure } = await declined(answer)
+    await expect(failure).rejects.toMatchObject({
+      ...{ code: 'outcome_unknown', reason: 'confirmation_cancelled', idempotencyKey: key },
+    })
+  },
+)
 
-it('returns the answer of an unconfirmed request that had run before', async () => {
+it('the client returns the response of an unconfirmed request that had run before', async () => {
   const { failure } = await declined(json(200, { outcome: 'done', answer: stored }))
   expect((await failure).json()).toEqual({ id: 't-1' })
 })

@@ -13,7 +13,7 @@ async function sent(options: RequestOptions) {
   return { request, answer, field: (name: string) => findField(request.fields, name) }
 }
 
-it('sends JSON with its digest, the token and a key', async () => {
+it('the client sends JSON with its digest, the token and a key', async () => {
   const { request, field } = await sent({ method: 'POST', path: '/orders?a=b', body: { note: '早安 ☕' } })
   expect(request).toMatchObject({
     method: 'POST',
@@ -28,7 +28,7 @@ it('sends JSON with its digest, the token and a key', async () => {
   expect(field('idempotency-key')).toMatch(/^"[A-Za-z0-9_-]{22}"$/)
 })
 
-it('generates a new key for each request unless one is given', async () => {
+it('the client generates a new key for each request unless one is given', async () => {
   const first = await sent({ method: 'DELETE', path: '/orders/1' })
   const second = await sent({ method: 'DELETE', path: '/orders/1' })
   expect(first.field('idempotency-key')).not.toBe(second.field('idempotency-key'))
@@ -36,13 +36,13 @@ it('generates a new key for each request unless one is given', async () => {
   expect(given.field('idempotency-key')).toBe('"a \\"quoted\\" key"')
 })
 
-it('sends no key with safe requests and the exempt routes', async () => {
+it('the client sends no key with safe requests and the exempt routes', async () => {
   expect((await sent({ method: 'GET', path: '/orders' })).field('idempotency-key')).toBeUndefined()
   const subscription = await sent({ method: 'POST', path: '/events/subscription', body: { after: 0 } })
   expect(subscription.field('idempotency-key')).toBeUndefined()
 })
 
-it('sends bytes unchanged and header names in lower case', async () => {
+it('the client sends bytes unchanged and header names in lower case', async () => {
   const body = Uint8Array.of(0, 255)
   const headers = { 'Content-Type': 'image/png', 'X-Trace': '1' }
   const { request, field } = await sent({ method: 'POST', path: '/pictures', body, headers })
@@ -53,7 +53,7 @@ it('sends bytes unchanged and header names in lower case', async () => {
   expect(plain.field('content-type')).toBe('application/octet-stream')
 })
 
-it('returns the evidence of both signatures', async () => {
+it('the client returns the evidence of both signatures', async () => {
   const { answer, request } = await sent({ method: 'POST', path: '/orders', body: {} })
   const { evidence } = answer
   expect(evidence.request.fields).toEqual(request.fields)
@@ -83,13 +83,13 @@ it.each<[string, RequestOptions]>([
   ['a header that is no header', { method: 'GET', path: '/', headers: { a: 'b\r\nc: d' } }],
   ['a key that is not ASCII', { method: 'POST', path: '/', idempotencyKey: '钥匙' }],
   ['a body without a JSON form', { method: 'POST', path: '/', body: () => 1 }],
-])('rejects a request with %s without sending it', async (_what, options) => {
+])('the client rejects a request with %s without sending it', async (_what, options) => {
   const { channel, service } = await scripted()
   await expect(channel.request(options)).rejects.toMatchObject({ code: 'request_invalid', outcome: 'none' })
   expect(service.sent).toEqual([])
 })
 
-it('rejects a request above the frame limit without sending it', async () => {
+it('the client rejects a request above the frame limit without sending it', async () => {
   const { channel, service } = await loggedIn()
   const body = 'x'.repeat(1_048_576)
   await expect(channel.request({ method: 'POST', path: '/', body })).rejects.toMatchObject({
@@ -110,12 +110,12 @@ const everything = {
   platform: { platform: 'test', base: '1' },
 }
 
-it('works without wx when all dependencies are passed in', () => {
+it('the client works without wx when all dependencies are passed in', () => {
   expect(() => createChannel(everything)).not.toThrow()
 })
 
 it.each(['transport', 'storage', 'random', 'platform'] as const)(
-  'throws unsupported without wx and %s',
+  'the client throws unsupported without wx and %s',
   (missing) => {
     const { [missing]: _, ...rest } = everything
     expect(() => createChannel(rest)).toThrow(expect.objectContaining({ code: 'unsupported' }))
@@ -128,7 +128,7 @@ it.each([
   ['no root key', { roots: [] }],
   ['a root key of another length', { roots: ['AAAA'] }],
   ['a root key that is not base64url', { roots: ['='.repeat(43)] }],
-])('rejects a channel with %s', (_what, wrong) => {
+])('the client rejects a channel with %s', (_what, wrong) => {
   const create = () => createChannel({ ...everything, ...wrong })
   expect(create).toThrow(expect.objectContaining({ code: 'request_invalid' }))
 })

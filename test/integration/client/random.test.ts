@@ -3,21 +3,24 @@ import { expect, it } from 'vitest'
 import { RandomPool, wxRandom } from '../../../miniprogram/client/random.ts'
 import { createLoopback } from '../../support/wx-loopback.ts'
 
-it('returns nothing before it is filled', () => {
+it('the random pool returns nothing before it is filled', () => {
   const pool = new RandomPool(async (length) => randomBytes(length))
   expect(() => pool.take(1)).toThrow(expect.objectContaining({ code: 'no_random' }))
 })
 
-it.each(['Uint8Array', 'Buffer'])('returns every byte once, in order, from a %s', async (kind) => {
-  const drawn = randomBytes(2048)
-  const expected = [...drawn]
-  const pool = new RandomPool(async () => (kind === 'Buffer' ? drawn : new Uint8Array(drawn)))
-  await pool.ready()
-  const taken = [pool.take(16), pool.take(24)]
-  expect(taken.flatMap((bytes) => [...bytes])).toEqual(expected.slice(0, 40))
-})
+it.each(['Uint8Array', 'Buffer'])(
+  'the random pool returns every byte once, in order, from a %s',
+  async (kind) => {
+    const drawn = randomBytes(2048)
+    const expected = [...drawn]
+    const pool = new RandomPool(async () => (kind === 'Buffer' ? drawn : new Uint8Array(drawn)))
+    await pool.ready()
+    const taken = [pool.take(16), pool.take(24)]
+    expect(taken.flatMap((bytes) => [...bytes])).toEqual(expected.slice(0, 40))
+  },
+)
 
-it('fails instead of reusing bytes when it is empty', async () => {
+it('the random pool fails instead of reusing bytes when it is empty', async () => {
   const pool = new RandomPool(async (length) => randomBytes(length))
   await pool.ready()
   expect(() => pool.take(2049)).toThrow(expect.objectContaining({ code: 'no_random' }))
@@ -25,7 +28,7 @@ it('fails instead of reusing bytes when it is empty', async () => {
   expect(() => pool.take(1)).toThrow(expect.objectContaining({ code: 'no_random' }))
 })
 
-it('refills once for concurrent callers', async () => {
+it('the random pool refills once for concurrent callers', async () => {
   let draws = 0
   const pool = new RandomPool(async (length) => {
     draws += 1
@@ -39,7 +42,7 @@ it('refills once for concurrent callers', async () => {
   expect(pool.take(1024)).toHaveLength(1024)
 })
 
-it('rejects a source that fails or returns too few bytes or only zeros', async () => {
+it('the random pool rejects a source that fails or returns too few bytes or only zeros', async () => {
   const failing = new RandomPool(() => Promise.reject(new Error('no entropy')))
   const short = new RandomPool(async (length) => randomBytes(length - 1))
   const zeros = new RandomPool(async (length) => new Uint8Array(length))
@@ -48,7 +51,7 @@ it('rejects a source that fails or returns too few bytes or only zeros', async (
   }
 })
 
-it('calls the source again after a failure', async () => {
+it('the random pool calls the source again after a failure', async () => {
   let isBroken = true
   const pool = new RandomPool(async (length) => {
     if (isBroken) throw new Error('not yet')
@@ -60,13 +63,13 @@ it('calls the source again after a failure', async () => {
   expect(pool.take(32)).toHaveLength(32)
 })
 
-it('uses wx.getRandomValues', async () => {
+it('the random source uses wx.getRandomValues', async () => {
   const pool = new RandomPool(wxRandom(createLoopback({ appid: 'wx1' }).wx))
   await pool.ready()
   expect(pool.take(32)).not.toEqual(pool.take(32))
 })
 
-it('fails on a base library without wx.getRandomValues', async () => {
+it('the random source fails on a base library without wx.getRandomValues', async () => {
   const { getRandomValues: _, ...old } = createLoopback({ appid: 'wx1' }).wx
   const pool = new RandomPool(wxRandom(old as unknown as Parameters<typeof wxRandom>[0]))
   await expect(pool.ready()).rejects.toMatchObject({ code: 'no_random' })

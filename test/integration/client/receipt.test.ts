@@ -91,7 +91,7 @@ function witnessed({ body }: Made) {
   return { policy: `${lines.join('')}group both all w1 w2\nquorum both\n`, cosigned }
 }
 
-it('returns the policy, and is verified once the required witnesses have cosigned', () => {
+it('a receipt contains the policy and is verified once the required witnesses have cosigned', () => {
   const right = made()
   const { policy, cosigned } = witnessed(right)
   const withLines = (...more: readonly string[]) => {
@@ -114,7 +114,7 @@ it('returns the policy, and is verified once the required witnesses have cosigne
   expect(checked({ ...right, policy: 'no policy' }).state).toBe('failed')
 })
 
-it('verifies a correct receipt and returns its contents', () => {
+it('the client verifies a correct receipt and returns its contents', () => {
   const receipt = checked(made())
   expect(receipt).toMatchObject({
     state: 'verified',
@@ -175,18 +175,18 @@ const wrongs: readonly (readonly [string, (right: Made) => object, readonly stri
   ['the size is not that of the checkpoint', () => ({ size: 5 }), ['checkpoint']],
 ]
 
-it.each(wrongs)('fails a receipt when %s', (_what, change, failed) => {
+it.each(wrongs)('the client fails a receipt when %s', (_what, change, failed) => {
   const right = made()
   const receipt = checked({ ...right, body: { ...right.body, ...change(right) } })
   expect(receipt.state).toBe('failed')
   expect(receipt.steps.filter(({ state }) => state === 'failed').map(({ name }) => name)).toEqual(failed)
 })
 
-it('fails a receipt with an invalid log key', () => {
+it('the client fails a receipt with an invalid log key', () => {
   expect(checked({ ...made(), vkey: 'example' }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
 })
 
-it('verifies a receipt with the key of any ended log', () => {
+it('the client verifies a receipt with the key of any ended log', () => {
   const { vkey, ...receipt } = made()
   const [now, before] = [made(), made()].map((other, i) => renamed(other, `${origin}-${3 - i}`)) as [
     string,
@@ -199,7 +199,7 @@ it('verifies a receipt with the key of any ended log', () => {
   expect(checked({ ...receipt, vkey, ended: [before] }).state).toBe('verified')
 })
 
-it('fails a receipt when the signing key is listed for another log only', () => {
+it('the client fails a receipt when the signing key is listed for another log only', () => {
   const right = made()
   const { vkey, ...receipt } = right
   const ended = [renamed(right, `${origin}-3`), renamed(made(), origin)]
@@ -208,7 +208,7 @@ it('fails a receipt when the signing key is listed for another log only', () => 
   expect(checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended: [vkey] }).state).toBe('verified')
 })
 
-it('fails a receipt when a known log has signed the checkpoint of another', () => {
+it('the client fails a receipt when a known log signed the checkpoint of another log', () => {
   const right = made()
   const other = `${origin}-2`
   const checkpoint = signCheckpoint(primitives, { origin: other, size: 4, root: right.root }, [right.signer])
@@ -217,7 +217,7 @@ it('fails a receipt when a known log has signed the checkpoint of another', () =
   expect(checked({ ...right, body, ended }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
 })
 
-it('is pending until the entry is included, with its contents already verified', () => {
+it('a receipt is pending until the entry is included, with its contents already verified', () => {
   const { id, body, vkey } = made()
   const pending = { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' }
   expect(checked({ id, vkey, body: pending })).toMatchObject({
@@ -233,12 +233,12 @@ it.each([
   ['no base64', { leaf: '!' }],
   ['no proof', { leaf: 'AAAA', index: 1, size: 2, checkpoint: 'x' }],
   ['an unknown group', { leaf: 'AAAA', state: 'pending', groups: { all: { salt: 'AAAA', value: '{}' } } }],
-])('is refused when it has no form (%s)', (_what, body) => {
+])('the client refuses a malformed receipt (%s)', (_what, body) => {
   const { id, vkey } = made()
   expect(() => checked({ id, vkey, body })).toThrow(expect.objectContaining({ code: 'unexpected_answer' }))
 })
 
-it('fetches a receipt by the hash in the answer and waits for the inclusion of its entry', async () => {
+it('the client fetches a receipt by the hash in the response and waits for the inclusion of its entry', async () => {
   const { id, body, vkey } = made()
   const { channel, service } = await scripted()
   service.logKey = vkey
@@ -261,7 +261,7 @@ it('fetches a receipt by the hash in the answer and waits for the inclusion of i
   expect(asked).toBe(2)
 })
 
-it('fetches the configuration again before it fails a receipt', async () => {
+it('the client fetches the configuration again before it fails a receipt', async () => {
   const { id, body, vkey } = made()
   const { channel, service } = await scripted()
   service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
@@ -270,7 +270,7 @@ it('fetches the configuration again before it fails a receipt', async () => {
   expect((await channel.receipt(id)).state).toBe('verified')
 })
 
-it('verifies a receipt of a log that ended while the configuration was cached', async () => {
+it('the client verifies a receipt of a log that ended while the configuration was cached', async () => {
   const { id, body, vkey } = made()
   const { channel, service } = await scripted()
   service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
@@ -280,7 +280,7 @@ it('verifies a receipt of a log that ended while the configuration was cached', 
   expect((await channel.receipt(id)).state).toBe('verified')
 })
 
-it('rejects an invalid receipt id and an unknown receipt', async () => {
+it('the client rejects an invalid receipt id and an unknown receipt', async () => {
   const { channel, service } = await scripted()
   await expect(channel.receipt('../wallet')).rejects.toMatchObject({ code: 'request_invalid' })
   service.decide = ({ path }) => (path.startsWith('/receipts/') ? 'not_found' : undefined)
@@ -302,7 +302,7 @@ describe('a receipt of a service with a witness', () => {
     return { environment: { MINISEAL_LOG_POLICY_FILE: path } }
   })
 
-  it('returns a pending receipt until the witness cosigns, and a verified one afterwards', async () => {
+  it('the client returns a pending receipt until the witness cosigns, and a verified one afterwards', async () => {
     witness.instead = { status: 503, body: '' }
     const { channel } = createPhone(service, 'alice')
     const { receipt: id = '' } = await channel.request(transfer)

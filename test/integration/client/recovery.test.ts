@@ -6,7 +6,7 @@ import { ChannelError } from '../../../miniprogram/client/index.ts'
 import { clearAnswer } from './scripted-answers.ts'
 import { countOf, idempotencyKeys, loggedIn, scripted, transfer, wallet } from './scripted-channel.ts'
 
-it('does not correct the clock twice for one request', async () => {
+it('the client does not correct the clock twice for one request', async () => {
   const { channel, service } = await loggedIn()
   service.decide = () => 'window_invalid'
   await expect(channel.request(wallet)).rejects.toMatchObject({
@@ -16,7 +16,7 @@ it('does not correct the clock twice for one request', async () => {
   expect(countOf(service, '/wallet')).toBe(2)
 })
 
-it('never adopts the time of an unsealed answer', async () => {
+it('the client never adopts the time of an unencrypted response', async () => {
   const { channel, service } = await loggedIn()
   let isFirst = true
   service.intercept = (request, pass) => {
@@ -31,7 +31,7 @@ it('never adopts the time of an unsealed answer', async () => {
 })
 
 it.each(['endSessions', 'forgetSessions'] as const)(
-  'logs in once and repeats the request when the session has ended (%s)',
+  'the client logs in once and repeats the request when the session has ended (%s)',
   async (end) => {
     const { channel, service } = await loggedIn()
     service[end]()
@@ -42,14 +42,14 @@ it.each(['endSessions', 'forgetSessions'] as const)(
   },
 )
 
-it('does not loop when every session ends immediately', async () => {
+it('the client does not loop when every session ends immediately', async () => {
   const { channel, service } = await scripted()
   service.decide = (request) => (request.path === '/sessions' ? undefined : 'session_ended')
   await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'session_ended' })
   expect(service.codes).toEqual(['code-1', 'code-2'])
 })
 
-it('keeps the outcome unknown when an attacker on the network forges the end of a session', async () => {
+it('the client keeps the outcome unknown when an attacker on the network forges the end of a session', async () => {
   const { channel, service } = await loggedIn()
   let sealed = 0
   service.intercept = (request, pass) => {
@@ -68,14 +68,14 @@ it('keeps the outcome unknown when an attacker on the network forges the end of 
   expect(failure).toMatchObject({ idempotencyKey: first })
 })
 
-it('logs in once for concurrent requests whose session has ended', async () => {
+it('the client logs in once for concurrent requests whose session has ended', async () => {
   const { channel, service } = await loggedIn()
   service.endSessions()
   await Promise.all([channel.request(wallet), channel.request(wallet), channel.request(transfer)])
   expect(service.codes).toEqual(['code-1', 'code-2'])
 })
 
-it('does not end the new session when a request on the old one fails', async () => {
+it('the client does not end the new session when a request on the old one fails', async () => {
   const { channel, service } = await loggedIn()
   service.endSessions()
   let release = (): void => {}
@@ -95,7 +95,7 @@ it('does not end the new session when a request on the old one fails', async () 
   expect(service.codes).toEqual(['code-1', 'code-2'])
 })
 
-it('logs in before sending when the session has expired', async () => {
+it('the client logs in before sending when the session has expired', async () => {
   const { channel, service } = await loggedIn()
   service.time += 7200
   await channel.request(wallet)
@@ -107,7 +107,7 @@ const renewal = '/sessions/current/token'
 const tokenOf = (request: { fields: Parameters<typeof findField>[0] }) =>
   findField(request.fields, 'authorization')
 
-it('renews the access token shortly before it expires, once for all requests', async () => {
+it('the client renews the access token shortly before it expires, once for all requests', async () => {
   const { channel, service } = await scripted()
   await channel.request(wallet)
   service.time += 569
@@ -121,7 +121,7 @@ it('renews the access token shortly before it expires, once for all requests', a
   expect(tokens[2]).toBe(tokens[3])
 })
 
-it('renews the access token once for two concurrent requests', async () => {
+it('the client renews the access token once for two concurrent requests', async () => {
   const { channel, service } = await loggedIn()
   const old = new Set<string | undefined>()
   service.decide = (request) => {
@@ -145,14 +145,14 @@ it('renews the access token once for two concurrent requests', async () => {
   expect(countOf(service, renewal)).toBe(1)
 })
 
-it('does not renew the access token twice for one request', async () => {
+it('the client does not renew the access token twice for one request', async () => {
   const { channel, service } = await scripted()
   service.decide = ({ path }) => (path === '/wallet' ? 'token_expired' : undefined)
   await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'token_expired' })
   expect(countOf(service, renewal)).toBe(1)
 })
 
-it('logs in again when the renewal reports an ended session', async () => {
+it('the client logs in again when the renewal reports an ended session', async () => {
   const { channel, service } = await loggedIn()
   service.time += 600
   service.endSessions()
@@ -161,18 +161,18 @@ it('logs in again when the renewal reports an ended session', async () => {
   expect(countOf(service, '/wallet')).toBe(1)
 })
 
-it('has outcome none when the renewal before the request fails', async () => {
+it('a request has outcome none when the renewal before it fails', async () => {
   const { channel, service } = await loggedIn()
   service.time += 600
   service.intercept = () => Promise.reject(new Error('offline'))
   await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'network', outcome: 'none' })
 })
 
-it('uses the phone’s clock until it is synchronized', () => {
+it('the client uses the phone’s clock until it is synchronized', () => {
   expect(new Clock(() => 1_764_000_000_999).seconds()).toBe(1_764_000_000)
 })
 
-it('adopts the service’s time and continues with the phone’s clock', () => {
+it('the client adopts the service’s time and continues with the phone’s clock', () => {
   let now = 1_000_000_000_000
   const clock = new Clock(() => now)
   clock.synchronize(1_764_000_000)
@@ -183,7 +183,7 @@ it('adopts the service’s time and continues with the phone’s clock', () => {
   expect(clock.seconds()).toBe(1_764_000_000)
 })
 
-it('ignores differences within network latency', () => {
+it('the client ignores differences within network latency', () => {
   const clock = new Clock(() => 1_764_000_000_000)
   clock.synchronize(1_763_999_995)
   expect(clock.seconds()).toBe(1_764_000_000)

@@ -49,7 +49,7 @@ function loseAnswers(
   }
 }
 
-it('retries with a new nonce and the same key when answers are lost', async () => {
+it('the client retries with a new nonce and the same key when responses are lost', async () => {
   const { channel, service } = await loggedIn({ retries: 2 })
   loseAnswers(service, 2)
   const { answer } = await settled(channel.request(transfer))
@@ -60,7 +60,7 @@ it('retries with a new nonce and the same key when answers are lost', async () =
   expect(new Set(sent.map(({ fields }) => findField(fields, 'signature-input'))).size).toBe(3)
 })
 
-it('fails with outcome_unknown when no attempt of a payment is answered', async () => {
+it('the client fails with outcome_unknown when no attempt of a payment gets a response', async () => {
   const { channel, service } = await loggedIn({ retries: 2 })
   loseAnswers(service, 9)
   const { error } = await settled(channel.request(transfer))
@@ -75,7 +75,7 @@ it('fails with outcome_unknown when no attempt of a payment is answered', async 
   expect(error?.text()).toBe('结果尚未确认，请勿重复提交，请稍后查看记录')
 })
 
-it('keeps the outcome unknown when the phone is offline at the next attempt', async () => {
+it('the client keeps the outcome unknown when the phone is offline at the next attempt', async () => {
   let isOnline = true
   const events = { isOnline: () => isOnline, listen: () => () => {} }
   const { channel, service } = await loggedIn({ retries: 1, events })
@@ -91,7 +91,7 @@ it('keeps the outcome unknown when the phone is offline at the next attempt', as
   })
 })
 
-it('keeps the outcome of a request unknown with code step_up_required', async () => {
+it('the client keeps the outcome of a request unknown with code step_up_required', async () => {
   const { channel, service } = await scripted({ retries: 1 })
   service.decide = ({ path }) => (path === transfers ? 'step_up_required' : undefined)
   const { error } = await settled(channel.request(transfer))
@@ -99,7 +99,7 @@ it('keeps the outcome of a request unknown with code step_up_required', async ()
   expect(idempotencyKeys(service, transfers)).toHaveLength(1)
 })
 
-it('retries after WeChat interrupted the request in the background', async () => {
+it('the client retries after WeChat interrupted the request in the background', async () => {
   const { channel, service } = await loggedIn({ retries: 1 })
   loseAnswers(service, 1, () => new ChannelError('interrupted', 'request:fail interrupted'))
   expect((await settled(channel.request(transfer))).answer?.status).toBe(200)
@@ -111,7 +111,7 @@ it('retries after WeChat interrupted the request in the background', async () =>
 })
 
 it.each(['payload_invalid', 'idempotency_mismatch', 'internal', 'login_blocked'])(
-  'does not retry a permanent refusal (%s)',
+  'the client does not retry a permanent refusal (%s)',
   async (code) => {
     const { channel, service } = await scripted({ retries: 2 })
     service.decide = ({ path }) => (path === '/wallet' ? code : undefined)
@@ -120,7 +120,7 @@ it.each(['payload_invalid', 'idempotency_mismatch', 'internal', 'login_blocked']
   },
 )
 
-it('does not retry when the service cannot determine the outcome', async () => {
+it('the client does not retry when the service cannot determine the outcome', async () => {
   const { channel, service } = await scripted({ retries: 2 })
   service.decide = ({ path }) =>
     path === transfers
@@ -137,7 +137,7 @@ const unclear = [
   ...['not_found', 'signature_invalid', 'key_unknown'],
 ]
 
-it.each(unclear)('retries with the same key until the outcome is known (%s)', async (code) => {
+it.each(unclear)('the client retries with the same key until the outcome is known (%s)', async (code) => {
   const { channel, service } = await loggedIn({ retries: 2 })
   let refusals = 0
   service.decide = ({ path }) => (path === transfers && refusals++ < 1 ? code : undefined)
@@ -148,16 +148,19 @@ it.each(unclear)('retries with the same key until the outcome is known (%s)', as
   expect(new Set(sent.map(({ fields }) => findField(fields, 'signature-input'))).size).toBe(2)
 })
 
-it.each(unclear)('never reports a refusal that does not settle the key as refused (%s)', async (code) => {
-  const { channel, service } = await loggedIn({ retries: 1 })
-  service.decide = ({ path }) => (path === transfers ? code : undefined)
-  const { error } = await settled(channel.request({ ...transfer, idempotencyKey: 'key-1' }))
-  expect(error).toMatchObject({ code: 'outcome_unknown', reason: code, outcome: 'unknown' })
-  expect(new Set(idempotencyKeys(service, transfers))).toEqual(new Set(['key-1']))
-})
+it.each(unclear)(
+  'the client never reports a refusal that does not settle the key as refused (%s)',
+  async (code) => {
+    const { channel, service } = await loggedIn({ retries: 1 })
+    service.decide = ({ path }) => (path === transfers ? code : undefined)
+    const { error } = await settled(channel.request({ ...transfer, idempotencyKey: 'key-1' }))
+    expect(error).toMatchObject({ code: 'outcome_unknown', reason: code, outcome: 'unknown' })
+    expect(new Set(idempotencyKeys(service, transfers))).toEqual(new Set(['key-1']))
+  },
+)
 
 it.each(['idempotency_mismatch', 'step_up_invalid'])(
-  'does not retry a refusal that a retry cannot change (%s)',
+  'the client does not retry a refusal that a retry cannot change (%s)',
   async (code) => {
     const { channel, service } = await scripted({ retries: 2 })
     service.decide = ({ path }) => (path === transfers ? code : undefined)
@@ -167,7 +170,7 @@ it.each(['idempotency_mismatch', 'step_up_invalid'])(
   },
 )
 
-it('reports refused after a refusal that settles the key, whatever came before', async () => {
+it('the client reports refused after a refusal that settles the key, whatever the earlier attempts', async () => {
   const { channel, service } = await loggedIn({ retries: 2 })
   loseAnswers(service, 1)
   service.decide = ({ path }) =>
@@ -186,14 +189,14 @@ const busyOnce = (service: ScriptedService): void => {
       : undefined
 }
 
-it('retries a refused payment with a new key when the client generated the key', async () => {
+it('the client retries a refused payment with a new key when the client generated the key', async () => {
   const { channel, service } = await scripted({ retries: 2 })
   busyOnce(service)
   expect((await settled(channel.request(transfer))).answer?.status).toBe(200)
   expect(new Set(idempotencyKeys(service, transfers)).size).toBe(2)
 })
 
-it('does not retry a refused payment when the caller gave the key', async () => {
+it('the client does not retry a refused payment when the caller gave the key', async () => {
   const { channel, service } = await scripted({ retries: 2 })
   busyOnce(service)
   const { error } = await settled(channel.request({ ...transfer, idempotencyKey: 'mine' }))
@@ -203,7 +206,7 @@ it('does not retry a refused payment when the caller gave the key', async () => 
   expect(idempotencyKeys(service, transfers)).toEqual(['mine'])
 })
 
-it('reports an unknown outcome when the answer to the attempt with the new key is lost', async () => {
+it('the client reports an unknown outcome when the response to the attempt with the new key is lost', async () => {
   const { channel, service } = await loggedIn({ retries: 1 })
   busyOnce(service)
   let sent = 0
@@ -217,7 +220,7 @@ it('reports an unknown outcome when the answer to the attempt with the new key i
   expect(error?.idempotencyKey).toBe(idempotencyKeys(service, transfers)[1])
 })
 
-it('doubles the delay between retries, half of it jitter from the random pool', async () => {
+it('the client doubles the delay between retries, half of it jitter from the random pool', async () => {
   const waits: number[] = []
   for (const byte of [0, 255]) {
     const random = async (length: number): Promise<Uint8Array> =>
@@ -233,7 +236,7 @@ it('doubles the delay between retries, half of it jitter from the random pool', 
   expect(waits[1]).toBeLessThanOrEqual(1300)
 })
 
-it('waits at least Retry-After before it retries', async () => {
+it('the client waits at least Retry-After before it retries', async () => {
   const { channel, service } = await loggedIn({ retries: 1 })
   let refusals = 0
   service.decide = ({ path }) => {
@@ -247,7 +250,7 @@ it('waits at least Retry-After before it retries', async () => {
   expect(waited).toBeLessThan(8000)
 })
 
-it('does not retry after a long Retry-After', async () => {
+it('the client does not retry after a long Retry-After', async () => {
   const { channel, service } = await loggedIn({ retries: 2 })
   service.intercept = () => ({
     ...clearAnswer(503, 'overloaded'),
@@ -258,7 +261,7 @@ it('does not retry after a long Retry-After', async () => {
   expect(waited).toBeLessThan(100)
 })
 
-it('waits before sending when RateLimit reports an exhausted quota', async () => {
+it('the client waits before sending when RateLimit reports an exhausted quota', async () => {
   const { channel, service } = await loggedIn()
   service.decide = ({ path }) => {
     const answer = json(200, {})

@@ -16,14 +16,14 @@ import type { ScriptedService } from './scripted-service.ts'
 const configurationsFetched = ({ sent }: ScriptedService): number =>
   sent.filter((line) => line === 'GET /.well-known/miniseal').length
 
-it('rejects a configuration signed by another root key', async () => {
+it('the client rejects a configuration signed by another root key', async () => {
   const other = encodeBase64Url(new Uint8Array(32).fill(7))
   const { channel, issued } = await scripted({ roots: [other] })
   await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
   expect(issued).toEqual([])
 })
 
-it('rejects a modified, expired or malformed configuration', async () => {
+it('the client rejects a modified, expired or malformed configuration', async () => {
   const { channel, service } = await scripted()
   for (const change of [
     (answer: TransportAnswer) => flipped(answer, 30),
@@ -42,14 +42,14 @@ it('rejects a modified, expired or malformed configuration', async () => {
   await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
 })
 
-it('rejects a configuration of another service', async () => {
+it('the client rejects a configuration of another service', async () => {
   const { channel, service } = await scripted()
   service.iss = 'https://other.example.com'
   await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
   expect(service.sent).toEqual(['GET /.well-known/miniseal'])
 })
 
-it('accepts a configuration signed by any pinned root key', async () => {
+it('the client accepts a configuration signed by any pinned root key', async () => {
   const { service } = await scripted()
   const other = encodeBase64Url(new Uint8Array(32).fill(7))
   const roots = [other, encodeBase64Url(service.root.publicKey)]
@@ -57,7 +57,7 @@ it('accepts a configuration signed by any pinned root key', async () => {
   expect((await channel.request(wallet)).status).toBe(200)
 })
 
-it('fetches the configuration when the agreement key is retired and logs in with a new code', async () => {
+it('the client fetches the configuration when the agreement key is retired and logs in with a new code', async () => {
   const { channel, service } = await loggedIn()
   await channel.logout()
   service.rotateAgreementKey()
@@ -67,7 +67,7 @@ it('fetches the configuration when the agreement key is retired and logs in with
   expect(configurationsFetched(service)).toBe(2)
 })
 
-it('fetches the configuration once when an answer is signed with a new key, without repeating the request', async () => {
+it('the client fetches the configuration once when a response is signed with a new key, without repeating the request', async () => {
   const { channel, service } = await loggedIn()
   service.rotateSigningKey()
   expect((await channel.request(transfer)).status).toBe(200)
@@ -75,7 +75,7 @@ it('fetches the configuration once when an answer is signed with a new key, with
   expect(configurationsFetched(service)).toBe(2)
 })
 
-it('does not fetch the configuration in a loop', async () => {
+it('the client does not fetch the configuration in a loop', async () => {
   const { channel, service, issued } = await scripted()
   service.intercept = (request, pass) =>
     request.method === 'GET' ? pass() : clearAnswer(409, 'unknown_agreement_key')
@@ -84,14 +84,14 @@ it('does not fetch the configuration in a loop', async () => {
   expect(configurationsFetched(service)).toBe(2)
 })
 
-it('fetches the configuration again when it expires', async () => {
+it('the client fetches the configuration again when it expires', async () => {
   const { channel, service } = await loggedIn()
   service.time += 86_400
   await channel.request(wallet)
   expect(configurationsFetched(service)).toBe(2)
 })
 
-it('rejects an answer signed with an expired key', async () => {
+it('the client rejects a response signed with an expired key', async () => {
   const { channel, service } = await scripted()
   service.signingKeyEnds = service.time + 60
   expect((await channel.request(wallet)).status).toBe(200)
@@ -99,7 +99,7 @@ it('rejects an answer signed with an expired key', async () => {
   await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
 })
 
-it('rejects an answer signed with an unlisted key', async () => {
+it('the client rejects a response signed with an unlisted key', async () => {
   const { channel, service } = await loggedIn()
   await freezeConfiguration(service)
   service.rotateSigningKey()
@@ -111,7 +111,7 @@ it('rejects an answer signed with an unlisted key', async () => {
   expect(service.sent.filter((line) => line.startsWith('GET'))).toHaveLength(3)
 })
 
-it('rejects a login answer signed with an unlisted key', async () => {
+it('the client rejects a login response signed with an unlisted key', async () => {
   const { channel, service } = await scripted()
   await freezeConfiguration(service)
   service.rotateSigningKey()
@@ -132,7 +132,7 @@ async function phoneWithOlder(age: number) {
   return { ...parts, stored }
 }
 
-it('rejects an older configuration, also after a restart, and accepts a newer one', async () => {
+it('the client rejects an older configuration, also after a restart, and accepts a newer one', async () => {
   const { service, launch } = await phoneWithOlder(3600)
   const next = launch()
   await expect(next.login()).rejects.toMatchObject({ code: 'configuration_invalid', outcome: 'none' })
@@ -140,12 +140,12 @@ it('rejects an older configuration, also after a restart, and accepts a newer on
   await next.login()
 })
 
-it('accepts a configuration as old as HTTP caches allow', async () => {
+it('the client accepts a configuration as old as HTTP caches allow', async () => {
   const { launch } = await phoneWithOlder(300)
   await launch().login()
 })
 
-it('accepts a configuration when storage was lost or holds an implausible value', async () => {
+it('the client accepts a configuration when storage was lost or holds an implausible value', async () => {
   const { launch, stored, service } = await phoneWithOlder(3600)
   const name = 'miniseal.configuration.pay.example.com'
   expect(stored.get(name)).toBe(String(service.time))
@@ -156,7 +156,7 @@ it('accepts a configuration when storage was lost or holds an implausible value'
   }
 })
 
-it('accepts current configurations after one with an iat in the future', async () => {
+it('the client accepts current configurations after one with an iat in the future', async () => {
   const { service, launch } = await scripted()
   const real = service.time
   service.time += 5 * 3600
@@ -167,7 +167,7 @@ it('accepts current configurations after one with an iat in the future', async (
   await launch().login()
 })
 
-it('detects a rollback without working storage while the mini program runs', async () => {
+it('the client detects a rollback without working storage while the mini program runs', async () => {
   const broken = async (): Promise<never> => {
     throw new Error('no storage')
   }

@@ -31,11 +31,11 @@ it.each([
   'process',
   'Buffer',
   'globalThis',
-])('hides %s from the app, as phones do', (name) => {
+])('the simulator hides %s from the app, as phones do', (name) => {
   expect(run(`exports.type = typeof ${name}`)).toEqual({ type: 'undefined' })
 })
 
-it('gives modules no access to the global object and allows them to declare hidden names', () => {
+it('the simulator gives modules no access to the global object and allows them to declare hidden names', () => {
   expect(run('exports.self = this === undefined; const URL = 1; exports.url = URL')).toEqual({
     self: true,
     url: 1,
@@ -50,11 +50,11 @@ it.each([
   [{ a: Number.NaN }],
   [{ a: 1n }],
   [{ a: Symbol('a') }],
-])('refuses to set %o as data', (data) => {
+])('the simulator refuses to set %o as data', (data) => {
   expect(() => assertJsonSafe(data, 'data')).toThrow(/setData: data\.a/)
 })
 
-it('rejects cyclic data and accepts plain data', () => {
+it('the simulator rejects cyclic data and accepts plain data', () => {
   const loop: Record<string, unknown> = {}
   loop.loop = loop
   expect(() => assertJsonSafe(loop, 'data')).toThrow(/contains itself/)
@@ -64,7 +64,7 @@ it('rejects cyclic data and accepts plain data', () => {
   ).not.toThrow()
 })
 
-it('scopes page styles to the page and component styles to their classes', () => {
+it('the simulator scopes page styles to the page and component styles to their classes', () => {
   const files = new Map([
     ['app.wxss', 'page{--a:1}.x{width:2rpx}'],
     ['p/p.wxss', '.x view{color:red}page{height:100%}'],

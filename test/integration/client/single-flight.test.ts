@@ -33,7 +33,7 @@ async function releaseAll(held: (() => void)[]): Promise<void> {
   for (await rest(); held.length > 0; await rest()) held.shift()?.()
 }
 
-it('sends at most ten requests concurrently', async () => {
+it('the client sends at most ten requests concurrently', async () => {
   const { channel, service } = await loggedIn()
   const gate = hold(service)
   const all = Promise.all(
@@ -44,7 +44,7 @@ it('sends at most ten requests concurrently', async () => {
   expect(gate.most()).toBe(10)
 })
 
-it('sends queued requests by priority, then in order', async () => {
+it('the client sends queued requests by priority, then in order', async () => {
   const { channel, service } = await loggedIn()
   const gate = hold(service)
   const ask = (path: string, priority: 'high' | 'normal' | 'low') =>
@@ -64,7 +64,7 @@ it('sends queued requests by priority, then in order', async () => {
   expect(paths).toEqual(['/high', '/normal/1', '/normal/2', '/low'])
 })
 
-it('signs a queued request when it is sent', async () => {
+it('the client signs a queued request when it is sent', async () => {
   const { channel, service } = await loggedIn()
   const gate = hold(service)
   const all = Array.from({ length: 11 }, (_, index) =>
@@ -77,7 +77,7 @@ it('signs a queued request when it is sent', async () => {
   expect(countOf(service, '/orders/10')).toBe(1)
 })
 
-it('shares the answer of identical concurrent GET requests', async () => {
+it('the client shares the response of identical concurrent GET requests', async () => {
   const { channel, service } = await loggedIn()
   const [one, other] = await Promise.all([channel.request(wallet), channel.request(wallet)])
   expect(one).toBe(other)
@@ -86,7 +86,7 @@ it('shares the answer of identical concurrent GET requests', async () => {
   expect(countOf(service, '/wallet')).toBe(2)
 })
 
-it('does not share answers between requests with different headers', async () => {
+it('the client does not share responses between requests with different headers', async () => {
   const { channel, service } = await loggedIn()
   await Promise.all([
     channel.request(wallet),
@@ -95,7 +95,7 @@ it('does not share answers between requests with different headers', async () =>
   expect(countOf(service, '/wallet')).toBe(2)
 })
 
-it('shares the answer of concurrent requests with the same given key', async () => {
+it('the client shares the response of concurrent requests with the same given key', async () => {
   const { channel, service } = await loggedIn()
   const tap = { ...transfer, idempotencyKey: 'tap-1' }
   const [one, other] = await Promise.all([channel.request(tap), channel.request(tap)])
@@ -103,14 +103,14 @@ it('shares the answer of concurrent requests with the same given key', async () 
   expect(idempotencyKeys(service, transfers)).toEqual(['tap-1'])
 })
 
-it('does not share answers between requests with the same key and different content', async () => {
+it('the client does not share responses between requests with the same key and different content', async () => {
   const { channel, service } = await loggedIn()
   const tap = { ...transfer, idempotencyKey: 'tap-1' }
   await Promise.all([channel.request(tap), channel.request({ ...tap, body: { ...tap.body, amount: 2 } })])
   expect(idempotencyKeys(service, transfers)).toEqual(['tap-1', 'tap-1'])
 })
 
-it('shares the answer of identical concurrent requests with `once` only', async () => {
+it('the client shares the response of identical concurrent requests with `once` only', async () => {
   const { channel, service } = await loggedIn()
   await Promise.all([
     channel.request({ ...transfer, once: true }),
@@ -121,7 +121,7 @@ it('shares the answer of identical concurrent requests with `once` only', async 
   expect(new Set(idempotencyKeys(service, transfers)).size).toBe(3)
 })
 
-it('does not share a GET that was sent before an effect', async () => {
+it('the client does not share a GET that was sent before an effect', async () => {
   const { channel, service } = await loggedIn()
   const gate = hold(service)
   const before = channel.request(wallet)

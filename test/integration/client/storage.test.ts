@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { wxStorage } from '../../../miniprogram/client/storage.ts'
 import { createLoopback } from '../../support/wx-loopback.ts'
 
-it('stores a value encrypted', async () => {
+it('the storage stores a value encrypted', async () => {
   const loopback = createLoopback({ appid: 'wx1' })
   const storage = wxStorage(loopback.wx)
   await storage.set('key', 'value')
@@ -10,7 +10,7 @@ it('stores a value encrypted', async () => {
   expect(await storage.get('key')).toBe('value')
 })
 
-it('returns nothing for an absent, removed or undecryptable value', async () => {
+it('the storage returns nothing for an absent, removed or undecryptable value', async () => {
   const loopback = createLoopback({ appid: 'wx1' })
   const storage = wxStorage(loopback.wx)
   expect(await storage.get('never')).toBeUndefined()
@@ -21,7 +21,7 @@ it('returns nothing for an absent, removed or undecryptable value', async () => 
   expect(await storage.get('plain')).toBeUndefined()
 })
 
-it('fails when a value cannot be written', async () => {
+it('the storage fails when a value cannot be written', async () => {
   const storage = wxStorage(createLoopback({ appid: 'wx1' }).wx)
   await expect(storage.set('key', 'x'.repeat(734_004))).rejects.toMatchObject({
     errMsg: 'setStorage:fail entry size limit reached',

@@ -42,7 +42,7 @@ const transports: readonly (readonly [string, () => Transport])[] = [
 describe.each(transports)('the transport over %s', (_name, create) => {
   const headers = { 'content-type': 'application/vnd.miniseal' }
 
-  it('transfers bytes in both directions, including a view of a longer buffer', async () => {
+  it('the transport transfers bytes in both directions, including a view of a longer buffer', async () => {
     const longer = Uint8Array.from({ length: 300 }, (_, index) => index % 256)
     const body = longer.subarray(5, 261)
     const answer = await create().send({ url: `${base}/200`, method: 'POST', headers, body, timeoutMs: 5000 })
@@ -51,7 +51,7 @@ describe.each(transports)('the transport over %s', (_name, create) => {
     expect(answer.headers['x-content-type']).toBe('application/vnd.miniseal')
   })
 
-  it('resolves for every status, with header names in lower case', async () => {
+  it('the transport resolves for every status, with header names in lower case', async () => {
     for (const status of [201, 401, 413, 500, 503]) {
       const answer = await create().send({ ...reading, url: `${base}/${status}` })
       expect(answer.status).toBe(status)
@@ -60,18 +60,18 @@ describe.each(transports)('the transport over %s', (_name, create) => {
     }
   })
 
-  it('fails with network when the connection is refused', async () => {
+  it('the transport fails with network when the connection is refused', async () => {
     const refused = create().send({ ...sending, url: 'http://127.0.0.1:1/seal' })
     await expect(refused).rejects.toMatchObject({ code: 'network', retryable: true })
   })
 
-  it('fails with timeout when the answer is late', async () => {
+  it('the transport fails with timeout when the response is late', async () => {
     const request = { ...sending, url: `${base}/hangs`, timeoutMs: 50 }
     await expect(create().send(request)).rejects.toMatchObject({ code: 'timeout', retryable: true })
   })
 })
 
-it('sends and requests an ArrayBuffer', async () => {
+it('the transport sends and requests an ArrayBuffer', async () => {
   const { wx } = createLoopback({ appid: 'wx1' })
   let options: Parameters<WeChat['request']>[0] | undefined
   const watching: WeChat = {
@@ -89,7 +89,7 @@ it('sends and requests an ArrayBuffer', async () => {
   expect(options?.dataType).not.toBe('json')
 })
 
-it('rejects an answer that is not an ArrayBuffer', async () => {
+it('the transport rejects a response that is not an ArrayBuffer', async () => {
   const { wx } = createLoopback({ appid: 'wx1' })
   const odd: WeChat = {
     ...wx,
@@ -99,7 +99,7 @@ it('rejects an answer that is not an ArrayBuffer', async () => {
   await expect(wxRequestTransport(odd).send(request)).rejects.toMatchObject({ code: 'unexpected_answer' })
 })
 
-it('does not follow redirects', async () => {
+it('the transport does not follow redirects', async () => {
   const redirecting = createServer((_request, response) => {
     response.writeHead(307, { location: `${base}/200` }).end()
   })

@@ -6,7 +6,7 @@ import { loggedIn, scripted, transfer, wallet } from './scripted-channel.ts'
 
 // Version, type, request nonce, nonce, tag, content, the last byte.
 it.each([0, 1, 2, 25, 26, 49, 50, 65, 66, 200, -1])(
-  'rejects an answer with byte %i flipped',
+  'the client rejects a response with byte %i flipped',
   async (offset) => {
     const { channel, service } = await loggedIn()
     service.intercept = (request, pass) => (request.method === 'POST' ? flipped(pass(), offset) : pass())
@@ -21,7 +21,7 @@ it.each([0, 1, 2, 25, 26, 49, 50, 65, 66, 200, -1])(
 
 // Version, type, ephemeral key, nonce, tag, content.
 it.each([0, 1, 2, 33, 34, 57, 58, 74, 200, -1])(
-  'rejects a login answer with byte %i flipped',
+  'the client rejects a login response with byte %i flipped',
   async (offset) => {
     const { channel, service, issued } = await scripted()
     service.intercept = (request, pass) => (request.method === 'POST' ? flipped(pass(), offset) : pass())
@@ -30,7 +30,7 @@ it.each([0, 1, 2, 33, 34, 57, 58, 74, 200, -1])(
   },
 )
 
-it('rejects a truncated or extended answer', async () => {
+it('the client rejects a truncated or extended response', async () => {
   const { channel, service } = await loggedIn()
   for (const change of [
     (body: Uint8Array) => body.slice(0, -1),
@@ -44,7 +44,7 @@ it('rejects a truncated or extended answer', async () => {
   }
 })
 
-it('rejects swapped answers', async () => {
+it('the client rejects swapped responses', async () => {
   const { channel, service } = await loggedIn()
   const waiting: { answer: TransportAnswer; give: (answer: TransportAnswer) => void }[] = []
   service.intercept = (_request, pass) =>
@@ -62,7 +62,7 @@ it('rejects swapped answers', async () => {
   ])
 })
 
-it('rejects an old answer with a rewritten request nonce', async () => {
+it('the client rejects an old response with a rewritten request nonce', async () => {
   const { channel, service } = await loggedIn()
   let old: TransportAnswer | undefined
   service.intercept = (_request, pass) => {
@@ -79,7 +79,7 @@ it('rejects an old answer with a rewritten request nonce', async () => {
   await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
 })
 
-it('rejects a login answer of another frame type', async () => {
+it('the client rejects a login response of another frame type', async () => {
   const { channel, service } = await scripted()
   service.intercept = (request, pass) => {
     return request.method === 'GET' ? pass() : frameAnswer(Uint8Array.of(1, 4, ...new Uint8Array(100)))
@@ -87,7 +87,7 @@ it('rejects a login answer of another frame type', async () => {
   await expect(channel.login()).rejects.toMatchObject({ code: 'not_verified' })
 })
 
-it('rejects a socket refusal as the answer to a request', async () => {
+it('the client rejects a socket refusal as the response to a request', async () => {
   const { channel, service } = await loggedIn()
   const refusal = Uint8Array.of(1, 0x0f, ...problem('session_ended', 1).content)
   service.intercept = () => frameAnswer(refusal)
@@ -108,14 +108,17 @@ it.each([
   ['cannot_open', clearAnswer(400, 'cannot_open')],
   ['unexpected_answer', clearAnswer(422, 'payload_invalid')],
   ['unexpected_answer', clearAnswer(200, 'done')],
-])('reports an unsealed answer as %s and never as the result of a payment', async (code, answer) => {
-  const { channel, service } = await loggedIn()
-  service.intercept = () => answer
-  await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'outcome_unknown', reason: code })
-  await expect(channel.request(wallet)).rejects.toMatchObject({ code, outcome: 'none' })
-})
+])(
+  'the client reports an unencrypted response as %s and never as the result of a payment',
+  async (code, answer) => {
+    const { channel, service } = await loggedIn()
+    service.intercept = () => answer
+    await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'outcome_unknown', reason: code })
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code, outcome: 'none' })
+  },
+)
 
-it('treats every answer with a status other than 200 as unsealed', async () => {
+it('the client treats every response with a status other than 200 as unencrypted', async () => {
   const { channel, service } = await loggedIn()
   service.intercept = (_request, pass) => ({ ...pass(), status: 500 })
   await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'unexpected_answer', status: 500 })

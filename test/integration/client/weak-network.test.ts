@@ -112,7 +112,7 @@ function order(index: number, more: object = {}) {
   return { method: 'POST', path: '/wallet/transfers', body, ...more } as const
 }
 
-it('executes every transfer at most once and reports its outcome or that it is unknown', async () => {
+it('the client executes every transfer at most once and reports its outcome or that it is unknown', async () => {
   const { channel } = createPhone(service, 'openid-weak', { transport, retries: 2, timeoutMs: 5000 })
   await channel.login()
   network.isWeak = true

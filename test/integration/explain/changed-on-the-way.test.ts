@@ -1,4 +1,4 @@
-/** What proxies and frameworks do to a request, and that each is found by its name. */
+/** Changes that proxies and frameworks make to a request: the report names each. */
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
@@ -20,7 +20,7 @@ function failedAs(report: SignatureReport): readonly string[] {
   return [step?.name ?? 'none', ...(step?.findings.map(({ id }) => id) ?? [])]
 }
 
-it('a request that nobody touched passes every check', () => {
+it('an unchanged request passes every check', () => {
   const { device, gateway } = explained(forwardedRequest())
   expect(device.steps.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual([
     'signature ok',
@@ -57,12 +57,12 @@ const rows: readonly Row[] = [
   ['encoded the escapes again', 'path-decoded', at('/f/a%20b'), target('/f/a%2520b')],
   ['wrote escapes in lower case', 'path-escape-case', at('/f/%E4%BD%A0'), target('/f/%e4%bd%a0')],
   ['wrote a space in the path as +', 'path-plus', at('/f/a%20b'), target('/f/a+b')],
-  ['took the last slash away', 'path-slash', at('/f/'), target('/f')],
+  ['removed the last slash', 'path-slash', at('/f/'), target('/f')],
   ['added a slash', 'path-slash', at('/f?x=1'), target('/f/?x=1')],
   ['added a prefix', 'path-prefix', at('/orders/1'), target('/backend/orders/1')],
   ['stripped the prefix /api', 'path-prefix', at('/api/orders/1'), target('/orders/1')],
   [
-    'rewrote the target and says so',
+    'rewrote the target and added the original',
     'target-original',
     at('/shop/7?x=1'),
     (m) => added('x-original-uri', '/shop/7?x=1')(target('/internal')(m)),
@@ -81,14 +81,14 @@ const rows: readonly Row[] = [
   ],
   ['added a port to Host', 'host-port-removed', {}, (m) => ({ ...m, authority: 'pay.example.com:8080' })],
   [
-    'took the port from Host',
+    'removed the port from Host',
     'host-port-added',
     { authority: 'pay.example.com:8443' },
     (m) => ({ ...m, authority: 'pay.example.com' }),
   ],
   ['changed the method', 'method-other', {}, (m) => ({ ...m, method: 'PUT' })],
   ['added a charset', 'type-charset', {}, field('content-type', 'application/json; charset=utf-8')],
-  ['took the quotes of a string', 'field-quotes', {}, field('idempotency-key', 'made-by-hand')],
+  ['removed the quotes of a string', 'field-quotes', {}, field('idempotency-key', 'made-by-hand')],
   [
     'changed the scheme of the token',
     'field-scheme',
@@ -97,15 +97,15 @@ const rows: readonly Row[] = [
   ],
   ['added a second field', 'field-first', {}, added('idempotency-key', '"proxy"')],
   [
-    'joined with a comma alone',
+    'joined fields with a comma alone',
     'field-joined',
     { fields: [['if-none-match', '"a", "b"']] },
     field('if-none-match', '"a","b"'),
   ],
 ]
 
-describe('a proxy is found out that', () => {
-  it.each(rows)('%s', (_title, id, parts, change) => {
+describe('explain names the change of a proxy', () => {
+  it.each(rows)('the report names a proxy that %s', (_title, id, parts, change) => {
     const { device, gateway } = explained(change(forwardedRequest(parts)))
     expect(failedAs(device)).toEqual(['verify', id])
     expect(failedAs(gateway)).toEqual(['verify', id])
@@ -113,12 +113,12 @@ describe('a proxy is found out that', () => {
     expect(device.difference).toBeDefined()
   })
 
-  it('made the body and its digest anew', () => {
+  it('the report explains a proxy that rewrote the body and its digest', () => {
     const message = withDigest(forwardedRequest(), '{"payee": "bob", "amount": "12.50"}')
     expect(failedAs(explained(message).device)).toEqual(['verify', 'digest-of-form'])
   })
 
-  it('changed two parts', () => {
+  it('the report explains a proxy that changed two parts', () => {
     const moved = {
       ...forwardedRequest({ path: '/f?b=2&a=1' }),
       path: '/f?a=1&b=2',
@@ -128,12 +128,12 @@ describe('a proxy is found out that', () => {
   })
 })
 
-describe('a body is found out that', () => {
+describe('explain names the change of a body', () => {
   const json = '{"payee":"bob","amount":"12.50"}'
   const bodies: readonly (readonly [string, string, string | Uint8Array, string | Uint8Array])[] = [
     ['was parsed and written with spaces', 'body-json-minified', json, '{"payee": "bob", "amount": "12.50"}'],
     ['was minified', 'body-json-pretty', '{\n  "a": 1\n}', '{"a":1}'],
-    ['got a line end', 'body-newline-stripped', json, `${json}\n`],
+    ['gained a line end', 'body-newline-stripped', json, `${json}\n`],
     ['lost its line end', 'body-newline-added', `${json}\n`, json],
     ['has other line ends', 'body-line-ends', 'a\nb\n', 'a\r\nb\r\n'],
     [
@@ -142,21 +142,21 @@ describe('a body is found out that', () => {
       json,
       Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(json)]),
     ],
-    ['was unpacked', 'body-gzip', new Uint8Array(gzipSync(json)), json],
-    ['was packed', 'body-gunzip', json, new Uint8Array(gzipSync(json))],
+    ['was decompressed', 'body-gzip', new Uint8Array(gzipSync(json)), json],
+    ['was compressed', 'body-gunzip', json, new Uint8Array(gzipSync(json))],
     [
-      'was packed at another level',
+      'was compressed at another level',
       'body-re-gzip',
       new Uint8Array(gzipSync(json.repeat(200), { level: 9 })),
       new Uint8Array(gzipSync(json.repeat(200), { level: 1 })),
     ],
-    ['escapes its characters otherwise', 'body-json-escaped', '{"a":"\\u4f60"}', '{"a":"你"}'],
-    ['went through Latin-1', 'body-charset', '{"a":"é"}', Buffer.from('{"a":"é"}', 'latin1')],
+    ['escapes characters differently', 'body-json-escaped', '{"a":"\\u4f60"}', '{"a":"你"}'],
+    ['was converted to Latin-1', 'body-charset', '{"a":"é"}', Buffer.from('{"a":"é"}', 'latin1')],
     ['was decoded from base64', 'body-to-base64', Buffer.from(json).toString('base64'), json],
-    ['is gone', 'body-gone', json, ''],
-    ['is another', 'body-other', json, '{"payee":"eve"}'],
+    ['was removed', 'body-gone', json, ''],
+    ['was replaced', 'body-other', json, '{"payee":"eve"}'],
   ]
-  it.each(bodies)('%s', (_title, id, signed, arrived) => {
+  it.each(bodies)('the report names a body that %s', (_title, id, signed, arrived) => {
     const content = typeof arrived === 'string' ? encodeUtf8(arrived) : new Uint8Array(arrived)
     const { device } = explained({ ...forwardedRequest({ body: signed }), content })
     const digest = device.steps.find(({ name }) => name === 'digest')

@@ -191,7 +191,7 @@ describe('a token', () => {
   })
 })
 
-describe('a signer is found out that', () => {
+describe('explain names the mistake of a signer', () => {
   const mistakes: readonly (readonly [string, string, (base: string) => string | Uint8Array])[] = [
     ['ends the base with a line end', 'base-newline', (base) => `${base}\n`],
     ['ends lines with CR LF', 'base-crlf', (base) => base.replaceAll('\n', '\r\n')],
@@ -200,7 +200,7 @@ describe('a signer is found out that', () => {
     ['writes @query without its mark', 'base-query', (base) => base.replace('"@query": ?', '"@query": ')],
     ['writes names without quotes', 'base-quotes', (base) => base.replace(/^"([^"]+)": /gm, '$1: ')],
     [
-      'orders the parameters otherwise',
+      'orders the parameters differently',
       'parameters-order',
       (base) => base.replace(/(;created=\d+)(;nonce="[^"]+")/, '$2$1'),
     ],
@@ -216,7 +216,7 @@ describe('a signer is found out that', () => {
       (base) => base.replace('pay.example.com', 'pay.example.com:443'),
     ],
   ]
-  it.each(mistakes)('%s', (_title, id, change) => {
+  it.each(mistakes)('the report names a signer that %s', (_title, id, change) => {
     const step = firstFailure(deviceOf(resigned(change)).steps)
     expect([step?.name, step?.findings[0]?.id]).toEqual(['verify', id])
   })
@@ -277,7 +277,7 @@ describe('a signer is found out that', () => {
   })
 })
 
-describe('an answer', () => {
+describe('a response', () => {
   const request = forwardedRequest()
   const plain: ResponseMessage = {
     status: 201,
@@ -324,7 +324,7 @@ describe('an answer', () => {
   })
 })
 
-describe('what could steer a terminal is written as an escape', () => {
+describe('control characters are written as escapes', () => {
   const evil = '\u001b[2J\u202e'
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   const steering = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/
@@ -352,7 +352,7 @@ describe('what could steer a terminal is written as an escape', () => {
   })
 })
 
-describe('any input at all', () => {
+describe('arbitrary input', () => {
   const options: ExplainOptions = { ...known, budget: { tries: 40, pairs: true } }
   const survive = (bytes: Uint8Array): void => {
     try {
@@ -366,11 +366,11 @@ describe('any input at all', () => {
     }
   }
 
-  it('ends in a report or in a helpful error: bytes', () => {
+  it('arbitrary bytes give a report or an UnreadableCapture error', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), survive), { numRuns: 300 })
   })
 
-  it('ends in a report or in a helpful error: JSON of nearly the right form', () => {
+  it('almost valid JSON gives a report or an UnreadableCapture error', () => {
     const text = fc.oneof(
       fc.string({ maxLength: 60 }),
       fc.constantFrom('sig=()', 'sig=("@path");created=1', '\u001b[2J', '?', 'GET'),
@@ -398,7 +398,7 @@ describe('any input at all', () => {
     )
   })
 
-  it('ends in a report or in a helpful error: a request with bytes changed', () => {
+  it('a request with changed bytes gives a report or an UnreadableCapture error', () => {
     const whole = httpText(forwardedRequest())
     const change = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 })
     fc.assert(
@@ -412,7 +412,7 @@ describe('any input at all', () => {
   })
 })
 
-it('both languages put the detail of a finding into their text', () => {
+it('both languages include the detail of a finding in their text', () => {
   for (const [id, text] of Object.entries(en.findings))
     expect([id, zhCN.findings[id as keyof typeof en.findings].includes('{}')]).toEqual([
       id,

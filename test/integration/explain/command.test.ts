@@ -99,7 +99,7 @@ describe('the forms of a capture', () => {
     ],
     ['JSON', plainJson],
     [
-      'JSON with its answer',
+      'JSON with its response',
       (request) => ({ request: plainJson(request), response: { status: 200, headers: {} } }),
     ],
     ['a HAR entry', harEntry],
@@ -110,7 +110,7 @@ describe('the forms of a capture', () => {
       }),
     ],
   ]
-  it.each(forms)('%s', async (name, form) => {
+  it.each(forms)('explain reads a capture as %s', async (name, form) => {
     const good = await run([write(`${name}.good`, form(message)), ...keys])
     expect([good.code, good.out.match(/No check fails\./g)?.length]).toEqual([0, 2])
     const bad = await run([write(`${name}.bad`, form(moved)), ...keys])
@@ -119,7 +119,7 @@ describe('the forms of a capture', () => {
     expect(bad.out).toContain('"/" 0x2f here, "t" 0x74 there')
   })
 
-  it('standard input, by the real program', async () => {
+  it('explain reads a capture from standard input', async () => {
     const file = write('stdin.http', httpText(moved))
     const ended = spawnSync(process.execPath, ['service/bin/miniseal.js', 'explain', ...keys], {
       input: readFileSync(file),
@@ -129,7 +129,7 @@ describe('the forms of a capture', () => {
     expect(String(ended.stdout) + String(ended.stderr)).not.toContain(token.slice(0, 60))
   })
 
-  it('a problem document, alone and beside its request', async () => {
+  it('explain reads a problem document, alone and with its request', async () => {
     const problem = { code: 'window_invalid', step: 'window', detail: 'the signature …', time: created + 900 }
     const alone = await run([write('problem.json', problem)])
     expect(alone.code).toBe(1)
@@ -146,9 +146,9 @@ describe('the forms of a capture', () => {
     expect(unknown.out).toContain('not one of the service')
   })
 
-  it('a frame, a message without a signature, and half a signature are called what they are', async () => {
+  it('explain identifies a frame, a message without a signature, and an incomplete signature', async () => {
     const seal = 'POST /seal HTTP/1.1\r\nhost: a\r\ncontent-type: application/vnd.miniseal\r\n\r\nxxx'
-    expect((await run([write('seal.http', seal)])).out).toContain('sealed frame')
+    expect((await run([write('seal.http', seal)])).out).toContain('encrypted frame')
     expect((await run([write('bare.http', 'GET / HTTP/1.1\r\nhost: a\r\n\r\n')])).out).toContain(
       'there is no signature',
     )
@@ -158,7 +158,7 @@ describe('the forms of a capture', () => {
 })
 
 describe('keys', () => {
-  it('come from a JWK Set by its address or file, from a key file, and from the request', async () => {
+  it('explain takes keys from the URL or file of a JWK Set, from a key file, and from the request', async () => {
     const file = write('keys.http', httpText(message))
     const places = Object.keys(sets).flatMap((path) => ['--jwks', `${address}${path}`])
     const fetched = await run([file, ...places])
@@ -172,7 +172,7 @@ describe('keys', () => {
     expect(none.out).toContain('ok     Ed25519 signature')
   })
 
-  it('are taken for the purpose that they are published for, and for no other', async () => {
+  it('explain uses a key only for the purpose for which it is published', async () => {
     const file = write('keys.http', httpText(message))
     const swapped = [
       { ...jwk, miniseal_use: 'token' },
@@ -186,7 +186,7 @@ describe('keys', () => {
     await expect(run([file, '--jwks', unmarked])).rejects.toThrow('no Ed25519 key with miniseal_use')
   })
 
-  it('that cannot be had or used end the command, and are not printed', async () => {
+  it('explain fails when a key cannot be fetched or used, and does not print it', async () => {
     const file = write('keys.http', httpText(message))
     await expect(run([file, '--jwks', `${address}/nothing`])).rejects.toThrow(CommandFailed)
     await expect(run([file, '--jwks', 'http://127.0.0.1:1/x'])).rejects.toThrow(CommandFailed)
@@ -196,7 +196,7 @@ describe('keys', () => {
   })
 })
 
-it('speaks Chinese when asked, or as LANG says', async () => {
+it('explain prints Chinese with --lang zh-CN or a Chinese LANG', async () => {
   const file = write('moved.http', httpText(moved))
   for (const said of [
     await run([file, '--lang', 'zh-CN', ...keys]),
@@ -207,7 +207,7 @@ it('speaks Chinese when asked, or as LANG says', async () => {
   }
 })
 
-it('gives programs JSON', async () => {
+it('explain --json prints a JSON report', async () => {
   const said = await run([write('moved.http', httpText(moved)), '--json', ...keys])
   expect(said.code).toBe(1)
   const report: unknown = JSON.parse(said.out)
@@ -221,7 +221,7 @@ it('gives programs JSON', async () => {
   expect(said.out).not.toContain(token.slice(0, 60))
 })
 
-it('takes another origin, a base and a digest', async () => {
+it('explain accepts another origin, a base and a digest of a base', async () => {
   const internal = { ...message, authority: '10.0.0.5:9001' }
   const file = write('internal.http', httpText(internal))
   expect((await run([file, ...keys])).code).toBe(1)
@@ -232,7 +232,7 @@ it('takes another origin, a base and a digest', async () => {
   expect(digested.out).toContain('no known change explains it')
 })
 
-it('ends with 2 for a wrong call and 3 for what cannot be read, with help', async () => {
+it('explain exits with 2 for a usage error and 3 for unreadable input, with help', async () => {
   const file = write('good.http', httpText(message))
   for (const args of [
     [file, file],
@@ -253,7 +253,7 @@ it('ends with 2 for a wrong call and 3 for what cannot be read, with help', asyn
   expect((await runMiniseal(['explain', join(folder, 'absent')], {}).finished).code).toBe(3)
 })
 
-it('knows the device by the key that the request itself brings', () => {
+it('explain verifies with the device key that the request contains', () => {
   expect(message.fields.find(([name]) => name === 'miniseal-device-key')?.[1]).toBe(
     Buffer.from(device.publicKey).toString('base64url'),
   )

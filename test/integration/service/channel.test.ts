@@ -9,7 +9,7 @@ import { logIn, post, prepareLogin, send } from '../../support/raw-client.ts'
 
 const service = sharedService()
 
-it('a login returns a session, a token and the time, signed and sealed', async () => {
+it('a login returns a session, a token and the time, signed and encrypted', async () => {
   const prepared = await prepareLogin(service)
   const received = await send(service, prepared)
   expect(received).toMatchObject({ kind: 'sealed', outer: 200, status: 201 })

@@ -235,7 +235,7 @@ describe('the operator', () => {
     return out
   }
 
-  it('an operator lists the devices of a user and revokes one beside the running service', async () => {
+  it('an operator lists the devices of a user and revokes one while the service runs', async () => {
     const openid = newOpenid()
     const phone = await someone(openid)
     let device = newDevice()

@@ -83,14 +83,14 @@ afterAll(async () => {
   folder.remove()
 })
 
-it('is not told of before there is one', async () => {
+it('the configuration lists no ended log before one has ended', async () => {
   const { vkey } = await publishedLog()
   expect(await publishedLog()).toEqual({ origin: old, vkey })
   expect(await exportedLog()).toEqual({ origin: old, vkey })
   expect((await early.receipt(paid)).state).toBe('verified')
 })
 
-it('is told of within a second by a service that runs, and its receipts verify on every phone', async () => {
+it('a running service lists an ended log within a second, and its receipts verify on every phone', async () => {
   const before = await publishedLog()
   const { code, out } = await runCommand(newOrigin, [], service.environment)
   expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining(`started log ${old}-2`) })
@@ -108,7 +108,7 @@ it('is told of within a second by a service that runs, and its receipts verify o
   }
 })
 
-it('has its verifier key exported, so that auditors check evidence of it', async () => {
+it('the verifier key of an ended log is exported for checking evidence', async () => {
   const log = await exportedLog()
   expect(log).toEqual(await publishedLog())
   const [vkey = ''] = log.ended ?? []
@@ -123,7 +123,7 @@ it('has its verifier key exported, so that auditors check evidence of it', async
   expect((await check('--vkey', log.vkey, '--origin', service.origin)).code).toBe(1)
 })
 
-it('stays told of over a restart, and over the end of the next one', async () => {
+it('an ended log remains listed after a restart and after the end of the next one', async () => {
   await service.stop()
   service = await startTestService({ environment: service.environment, maintenancePeriod: 300 })
   expect((await publishedLog()).ended).toHaveLength(1)
@@ -134,7 +134,7 @@ it('stays told of over a restart, and over the end of the next one', async () =>
   expect((await newPhone().receipt(paid)).state).toBe('verified')
 })
 
-it('proves nothing any more once the key that signed it was ended', async () => {
+it('receipts of an ended log fail after its key is revoked', async () => {
   const leaked = await publishedLog()
   const [, kid = ''] = /^log +(\S{43})/m.exec((await runKeys(['list'], service.environment)).out) ?? []
   expect((await runKeys(['rotate', 'log'], service.environment)).code).toBe(0)

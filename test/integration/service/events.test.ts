@@ -131,7 +131,7 @@ async function prune(own: OwnService): Promise<void> {
   await withStore(own.environment, (store) => store.prune(own.now(), 1_000))
 }
 
-it('a client ahead of the service is told where to continue', async () => {
+it('a client ahead of the service gets the position to continue from', async () => {
   const session = await logIn(service)
   await pushMany(session, 2)
   expect(await list(session, '?after=50')).toEqual({ events: [], from: 3, first: 1, last: 2 })

@@ -157,7 +157,7 @@ describe('with the refusal of a development service', () => {
     expect(explained(json)?.service).toEqual([{ id: 'service-length', detail: '@path: 4 / 8' }])
   })
 
-  it('explain says that the service computed the same base', async () => {
+  it('explain reports that the service computed the same base', async () => {
     const signer = { ...newDevice().signer, keyid: development.session.device.signer.keyid }
     const after = (message: RequestMessage): RequestMessage => {
       signed = message

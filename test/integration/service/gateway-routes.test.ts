@@ -80,7 +80,7 @@ async function timed(
 }
 
 describe('a route with limits', () => {
-  it('takes its methods and no other', async () => {
+  it('a route accepts only its methods', async () => {
     expect((await session.send({ path: '/steady' })).status).toBe(200)
     const count = steady.arrived.length
     for (const method of ['PUT', 'DELETE', 'HEAD']) {
@@ -92,7 +92,7 @@ describe('a route with limits', () => {
     expect((await session.send({ method: 'POST', path: '/steady', body: {}, key: 'POST' })).status).toBe(200)
   })
 
-  it('takes a body up to its size', async () => {
+  it('a route accepts a body up to its size limit', async () => {
     const order = (text: string) => session.send({ method: 'POST', path: '/steady', body: text })
     expect((await order('x'.repeat(18))).status).toBe(200)
     const count = steady.arrived.length
@@ -114,7 +114,7 @@ describe('a route with limits', () => {
     expect((await session.send({ path: '/moody' })).status).toBe(200)
   })
 
-  it('sends the path as it was signed, to the letter', async () => {
+  it('a route forwards the path exactly as it was signed', async () => {
     const path = "/steady/a%3Fb/c@d/?q='x';empty=&plus=+%2F"
     await session.send({ path })
     expect(steady.last().url).toBe(path)
@@ -122,7 +122,7 @@ describe('a route with limits', () => {
 })
 
 describe('the circuit breaker of a route', () => {
-  it('sends nothing to a backend that fails again and again, tries once, and trusts it again', async () => {
+  it('the circuit opens after repeated failures, lets one request through, and closes on success', async () => {
     mood = 'dies'
     const order = (key: string) => session.send({ method: 'POST', path: '/breaking', body: {}, key })
     for (let failure = 0; failure < 5; failure++) {
@@ -163,7 +163,7 @@ describe('the circuit breaker of a route', () => {
     ).toEqual([200, 200])
   })
 
-  it('stays closed when answers are too large, which a client could cause on purpose', async () => {
+  it('the circuit stays closed when responses are too large, which a client could cause on purpose', async () => {
     mood = 'floods'
     for (let time = 0; time < 7; time++) {
       const { fields } = await session.send({ path: '/flooding' })
@@ -174,7 +174,7 @@ describe('the circuit breaker of a route', () => {
   })
 })
 
-describe('a backend’s own signature on its answer', () => {
+describe('a backend’s own signature on its response', () => {
   /** The fields of the answer as the client opens it; the service's signature is verified on the way. */
   async function answered(path: string) {
     const prepared = session.prepare({ path })
@@ -189,7 +189,7 @@ describe('a backend’s own signature on its answer', () => {
   it.each([
     ['under its label', 'bank', 'bank'],
     ['under a new label when the service needs its own', 'sig', 'upstream'],
-  ])('arrives beside the service’s, %s', async (_title, sent, label) => {
+  ])('the signature of a backend is passed on with that of the service, %s', async (_title, sent, label) => {
     const message = await answered(`/steady/signed/${sent}`)
     const { x } = createPublicKey(publicKey.export({ format: 'pem', type: 'spki' })).export({ format: 'jwk' })
     const key = await importJWK({ kty: 'OKP', crv: 'Ed25519', x: x ?? '' }, 'EdDSA')
@@ -209,12 +209,12 @@ describe('a backend’s own signature on its answer', () => {
     expect(inputs).toMatch(new RegExp(`^sig=\\(.*tag="miniseal-response", ${label}=\\(`))
   })
 
-  it('is left out when it cannot be read', async () => {
+  it('a malformed signature of a backend is dropped', async () => {
     const { fields } = await answered('/steady/malformed')
     expect(fields.find(({ name }) => name === 'signature')?.value).toMatch(/^sig=:[^:]*:$/)
   })
 
-  it('comes with a repeated answer, too', async () => {
+  it('the signature of a backend is part of the replayed response', async () => {
     const order = { method: 'POST', path: '/steady/signed/bank', body: {}, key: 'signed' }
     const [first, again] = [await session.send(order), await session.send(order)]
     const signature = (heard: ReceivedReply) =>
@@ -228,7 +228,7 @@ describe('a backend’s own signature on its answer', () => {
 describe('the routes file', () => {
   const route = { path: '/a', upstream: 'http://127.0.0.1:1' }
 
-  it('is read with all its members, the longest path first', () => {
+  it('the routes file is parsed with all its members, the longest path first', () => {
     const full = {
       path: '/a/b/',
       upstream: 'https://h/',
@@ -251,7 +251,7 @@ describe('the routes file', () => {
   })
 
   it.each<[string, unknown, RegExp]>([
-    ['is no list', {}, /the file must be a list of routes/],
+    ['is not a list', {}, /the file must be a list of routes/],
     ['is empty', [], /the file/],
     ['has a route without a path', [{ upstream: 'http://h' }], /route 1, path must be a path/],
     ['has a path without its slash', [{ ...route, path: 'a' }], /route 1, path must be/],
@@ -274,35 +274,31 @@ describe('the routes file', () => {
       /route 2, upstream must be/,
     ],
     ['has an upstream of another scheme', [{ ...route, upstream: 'ftp://h' }], /route 1, upstream/],
-    ['has a password in it', [{ ...route, upstream: 'http://u:p@h' }], /route 1, upstream/],
-    [
-      'has a method in small letters',
-      [{ ...route, methods: ['get'] }],
-      /route 1, methods, 0 must be a method/,
-    ],
+    ['has an upstream with a password', [{ ...route, upstream: 'http://u:p@h' }], /route 1, upstream/],
+    ['has a method in lower case', [{ ...route, methods: ['get'] }], /route 1, methods, 0 must be a method/],
     ['allows no method', [{ ...route, methods: [] }], /route 1, methods must name a method/],
-    ['has a size below nothing', [{ ...route, max_body: -1 }], /route 1, max_body/],
+    ['has a negative size', [{ ...route, max_body: -1 }], /route 1, max_body/],
     ['has a size over the frame', [{ ...route, max_body: 2_000_000 }], /route 1, max_body/],
-    ['waits longer than a key does', [{ ...route, timeout_ms: 30_001 }], /route 1, timeout_ms/],
-    ['calls itself idempotent in words', [{ ...route, idempotent: 'yes' }], /route 1, idempotent/],
-    ['has a member that nobody knows', [{ ...route, timeout: 5 }], /route 1.*"timeout"/],
+    ['has a timeout above the limit', [{ ...route, timeout_ms: 30_001 }], /route 1, timeout_ms/],
+    ['has a string for idempotent', [{ ...route, idempotent: 'yes' }], /route 1, idempotent/],
+    ['has an unknown member', [{ ...route, timeout: 5 }], /route 1.*"timeout"/],
     ['names a path twice', [route, { ...route, path: '/a/' }], /name \/a more than once/],
-  ])('is refused when it %s, with the place', (_title, routes, message) => {
+  ])('the routes file is refused with the position of the error when it %s', (_title, routes, message) => {
     expect(() => parseRoutes(JSON.stringify(routes))).toThrow(message)
   })
 
-  it('is refused when it is not JSON or cannot be read', () => {
+  it('the routes file is refused when it is not JSON or cannot be read', () => {
     expect(() => parseRoutes('[')).toThrow(/MINISEAL_ROUTES_FILE is not JSON/)
     expect(() => readConfig({ MINISEAL_ROUTES_FILE: join(folder, 'nowhere') })).toThrow(/cannot be read/)
   })
 
-  it('goes together with the variable, but for a path that both name', () => {
+  it('the routes file and the variable combine, unless both name one path', () => {
     const file = writeRoutes([route])
     expect(readRoutes('/a/b=http://h', file)?.map(({ prefix }) => prefix)).toEqual(['/a/b', '/a'])
     expect(() => readRoutes('/a=http://h', file)).toThrow(/more than once/)
   })
 
-  it('is enough in production', () => {
+  it('production accepts the routes file without the variable', () => {
     const environment = {
       NODE_ENV: 'production',
       MINISEAL_ORIGIN: 'https://pay.example.com',

@@ -60,7 +60,7 @@ it('a repeated request gets the stored status, fields and body, marked as replay
   expect([again.kind, again.status, first.status]).toEqual(['sealed', 201, 201])
 })
 
-it('a stored answer is kept for a day', async () => {
+it('a stored response is kept for a day', async () => {
   const own = await ownService({
     backend: { answer: async () => text(200, 'x'), close: async () => {} },
   })
@@ -80,7 +80,7 @@ it('a stored answer is kept for a day', async () => {
   expect(anew.fields.map(([name]) => name)).not.toContain('idempotency-replayed')
 })
 
-it('a stored answer that was moved to another key in the database does not unwrap', async () => {
+it('a stored response that was moved to another key in the database is not decrypted', async () => {
   await session.send(posting('mine'))
   await session.send(posting('moved'))
   const path = service.environment.MINISEAL_DATABASE?.replace('sqlite:', '')
@@ -111,7 +111,7 @@ it.each([
   ['path', { path: '/others' }],
   ['query', { path: '/things?x=1' }],
   ['method', { method: 'PUT' }],
-])('refuses the key for a request with another %s: idempotency_mismatch', async (title, parts) => {
+])('a key is refused for a request with another %s: idempotency_mismatch', async (title, parts) => {
   await session.send(posting(`c-${title}`))
   const received = await session.send(posting(`c-${title}`, parts))
   expect(received).toMatchObject({
@@ -222,7 +222,7 @@ it('the outcome is unknown when the first request has not finished within a minu
   await first
 })
 
-it('a refusal of the backend that says it did nothing settles the key with the outcome none', async () => {
+it('a backend refusal that declares no effect settles the key with the outcome none', async () => {
   answer = async () => {
     throw new ProtocolError('payload_invalid', 'too small')
   }
@@ -247,7 +247,7 @@ it('a refusal before the key is looked up has no outcome', async () => {
   )
 })
 
-it('the outcome is unknown for an answer over the frame limit, and the key keeps that answer', async () => {
+it('the outcome is unknown for a response over the frame limit, and the key keeps that response', async () => {
   answer = async () => ({ ...text(201, ''), content: new Uint8Array(1_100_000) })
   for (const _time of [1, 2]) {
     const received = await session.send(posting('too-large'))
@@ -259,7 +259,7 @@ it('the outcome is unknown for an answer over the frame limit, and the key keeps
 })
 
 it.each(['', '""', 'token-form', '"a";b=1', '"a', `"${'x'.repeat(256)}"`])(
-  'refuses the key %s and uses up the nonce all the same',
+  'a key %s is refused, and its request still uses up the nonce',
   async (value) => {
     const nonce = random(16)
     const parts = posting('h', {

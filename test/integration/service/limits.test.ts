@@ -120,7 +120,7 @@ it('limits count for the address that trusted proxies append and not for a forge
     expect(await logInFrom(broken)).toBe(429)
 })
 
-it('a device over its limit gets a sealed refusal, and neither its user nor others are affected', async () => {
+it('a device over its limit gets an encrypted refusal, and neither its user nor others are affected', async () => {
   const service = await limited('device=2/60,user=4/60')
   const session = await logIn(service, { openid: 'alice' })
   const second = await logIn(service, { openid: 'alice', device: newDevice() })

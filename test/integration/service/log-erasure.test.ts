@@ -80,7 +80,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     return `${entries.length} ${digest.digest('hex')}`
   }
 
-  it('needs a reason in words, and somebody who is there', async () => {
+  it('an erasure requires a reason in words and an existing user', async () => {
     await expect(miniseal(session.user)).rejects.toThrow(/--why/)
     await expect(miniseal(session.user, '--why', 'x', '--reason', 'whim')).rejects.toThrow(/--reason/)
     await expect(miniseal('u_nobody', '--why', 'x')).rejects.toThrow(/no user/)
@@ -113,7 +113,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     expect(others.every(({ row }) => row.userBlindIndex !== null && row.detail !== null)).toBe(true)
   })
 
-  it('is itself a leaf, which says why and not who', async () => {
+  it('an erasure is logged with its reason and without the user', async () => {
     const [erased, ...more] = ofKind(await readLog(service.environment), 'erased')
     expect(more).toEqual([])
     expect(erased?.leaf).toMatchObject({ result: 'ok', facts: { reason: 'law' } })
@@ -122,7 +122,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     expect(erased?.row).toMatchObject({ userBlindIndex: null, deviceBlindIndex: null })
   })
 
-  it('ends the sessions, revokes the devices, and leaves nothing of what WeChat said', async () => {
+  it('an erasure ends the sessions, revokes the devices and deletes the data from WeChat', async () => {
     const heard = await session.send({ path: '/wallet' })
     expect(heard).toMatchObject({ status: 401, json: { code: 'key_revoked' } })
     const nothing = new Uint8Array(0)
@@ -135,7 +135,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     expect((await other.send({ path: '/wallet' })).status).toBe(200)
   })
 
-  it('is not undone by what the old device still sends', async () => {
+  it('requests of the revoked device do not restore erased data', async () => {
     await session.send({ path: '/wallet' })
     await session.send({ method: 'POST', path: '/wallet/transfers', body: {} })
     const tag = await userBlindIndex(session.user)
@@ -145,13 +145,13 @@ describeWithBothDatabases('erasing a person', (create) => {
     expect(refused.some(({ row }) => row.userBlindIndex !== null)).toBe(false)
   })
 
-  it('is finished, and not repeated, when it is called again', async () => {
+  it('a repeated erasure changes nothing and logs nothing', async () => {
     const result = await miniseal(session.user, '--why', why)
     expect(result.out).toContain('is already erased')
     expect(ofKind(await readLog(service.environment), 'erased')).toHaveLength(1)
   })
 
-  it('lets the person come back, with a new key and nothing of before', async () => {
+  it('an erased person can log in again, with a new subject key and no earlier data', async () => {
     const back = await logIn(service, { openid })
     expect(back.user).toBe(session.user)
     expect((await back.send({ path: '/wallet' })).status).toBe(200)

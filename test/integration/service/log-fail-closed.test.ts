@@ -98,7 +98,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
        create trigger no_staging before insert on tlog_pending for each row execute function no_staging()`,
     )
 
-  it('keeps the intent of what ran and could not be told: the outcome is unknown, and never a second effect', async () => {
+  it('a request that ran and could not be logged has an unknown outcome, keeps its intent and is not run again', async () => {
     await noStaging()
     expect(await pay('once')).toMatchObject({ status: 503, json: { outcome: 'unknown' } })
     expect(seen).toEqual(['POST /pay'])
@@ -107,7 +107,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(seen).toEqual(['POST /pay'])
   })
 
-  it('releases no stored answer either, and gives it once it can be told', async () => {
+  it('a stored response is sent only after the replay is logged', async () => {
     expect((await pay('stored')).status).toBe(200)
     await noStaging()
     const heard = await pay('stored')
@@ -121,7 +121,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(seen).toEqual(['POST /pay'])
   })
 
-  it('shows no challenge that was not kept', async () => {
+  it('the service sends no step-up challenge that was not stored', async () => {
     const careful = { method: 'POST', path: '/careful', body: {}, key: 'careful' }
     await noStaging()
     const heard = await session.send(careful)
@@ -148,7 +148,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(ofKind(await readLog(service.environment), 'device-added')).toHaveLength(1)
   })
 
-  it('refuses what it refuses all the same, and counts it into the gap', async () => {
+  it('refusals keep their codes while the log cannot be written, and the gap entry counts them', async () => {
     await disturb(service, 'alter table tlog_pending rename to gone')
     const clear = await post(service, random(64))
     expect(clear.status).toBe(400)
@@ -164,7 +164,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(ofKind(leaves, 'refused')).toEqual([])
   })
 
-  it('refuses while a write hangs, and goes on when it does not any more', async () => {
+  it('the service refuses requests while a write hangs and continues afterwards', async () => {
     const release = await hang(service)
     const waiting = pay('hung')
     expect(await waiting).toMatchObject(unavailable)
@@ -175,7 +175,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(ofKind(await readLog(service.environment), 'gap').map(({ leaf }) => leaf.facts?.n)).toEqual([1])
   }, 60_000)
 
-  it('writes what is missing when it stops, at the latest', async () => {
+  it('the service writes a pending gap entry when it stops', async () => {
     await disturb(service, 'alter table tlog_pending rename to gone')
     await post(service, random(64))
     await disturb(service, 'alter table gone rename to tlog_pending')

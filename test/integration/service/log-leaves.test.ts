@@ -27,7 +27,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     return found[0]
   }
 
-  it('has the leaf of a safe request, with who asked what from where and what was answered', async () => {
+  it('the leaf of a safe request has its user, device, address, request and response', async () => {
     const heard = await session.send({ path: '/wallet?page=1' })
     const { leaf, groups, row } = await leafOf(heard)
     expect(leaf).toMatchObject({ kind: 'request', result: 'ok', retention: '1y', app: service.appid })
@@ -46,7 +46,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(row.detailExpiresAt).toBe(Math.floor(row.at / 1000) + 365 * 86_400)
   })
 
-  it('has the leaf of an unsafe request for five years, with its key, and no intent is left', async () => {
+  it('the leaf of an unsafe request is retained for five years, contains its key and replaces the intent', async () => {
     const body = { payee: 'bob', amount: 5, currency: 'CNY' }
     const heard = await session.send({
       method: 'POST',
@@ -77,7 +77,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     })
   }
 
-  it('has the leaf of a request that the channel or the backend refused', async () => {
+  it('the log has a leaf for a request that the channel or the backend refused', async () => {
     const mismatch = { method: 'POST', path: '/wallet/transfers', key: 'key-of-a-transfer' } as const
     const other = await session.send({ ...mismatch, body: { payee: 'eve', amount: 1, currency: 'CNY' } })
     expect(other.json.code).toBe('idempotency_mismatch')
@@ -99,7 +99,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(await intents()).toBe(0)
   })
 
-  it('has the leaf of an unsafe request without a key', async () => {
+  it('the log has a leaf for an unsafe request without a key', async () => {
     const heard = await session.send({ method: 'POST', path: '/sessions/current/token' })
     expect(heard.status).toBe(201)
     const subscription = await session.send({ method: 'POST', path: '/events/subscription', key: undefined })
@@ -107,7 +107,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(await intents()).toBe(0)
   })
 
-  it('has a leaf for a login and one for its new device, with the key that later requests are checked with', async () => {
+  it('the log has a leaf for a login and one for its new device, with the device key', async () => {
     const device = newDevice()
     const prepared = await prepareLogin(service, { openid, device })
     const heard = await send(service, prepared)
@@ -127,7 +127,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(later).toHaveLength(1)
   })
 
-  it('has a leaf for a refused login, sealed with no person’s key, and found by its device', async () => {
+  it('the leaf of a refused login belongs to no user and is found by its device', async () => {
     const device = newDevice()
     const heard = await send(service, await prepareLogin(service, { device, code: 'no-such-code' }))
     expect(heard.json.code).toBe('login_code_invalid')
@@ -139,7 +139,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(row.deviceBlindIndex).not.toBeNull()
   })
 
-  it('has a leaf for what is refused in the clear, and for what is refused before anything is claimed', async () => {
+  it('the log has a leaf for a refusal in the clear and for a refusal before the claim', async () => {
     const before = ofKind(await readLog(service.environment), 'refused').length
     await post(service, random(64))
     await post(service, random(64), 'text/plain')
@@ -165,7 +165,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     }
   })
 
-  it('has a leaf for each end of a session: logout, another one, all others, a device', async () => {
+  it('the log has a leaf for each end of a session: logout, another one, all others, a device', async () => {
     const person = 'openid-of-many-sessions'
     const [one, two, three] = [
       await logIn(service, { openid: person }),
@@ -195,7 +195,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(ofKind(await readLog(service.environment), 'session-ended')).toHaveLength(ends.length)
   })
 
-  it('tells that a person confirmed by finger, and the counter of the trusted environment', async () => {
+  it('the leaf of a confirmed request has the acr soter and the SOTER counter', async () => {
     const transfer = transferOf(200_000, { key: 'key-of-a-large-transfer' })
     const asked = await session.send(transfer)
     const { row, leaf, groups } = await leafOf(asked)

@@ -82,11 +82,13 @@ it('the service refuses logins before it calls WeChat', async () => {
   expect(heard).toMatchObject({ kind: 'sealed', status: 503, json: { code: 'unavailable' } })
 })
 
-it('answers what only reads', async () => {
+it('the service answers safe requests', async () => {
   expect((await session.send({ path: '/things' }, service)).status).toBe(200)
 })
 
-it('is not ready, and says why there, in its log and to the operator', { timeout: 120_000 }, async () => {
+it('the service is not ready and reports the reason in /readyz, its log and the status command', {
+  timeout: 120_000,
+}, async () => {
   const response = await fetch(`${service.url}/readyz`)
   expect(response.status).toBe(503)
   expect(await response.json()).toMatchObject({
@@ -104,7 +106,7 @@ it('is not ready, and says why there, in its log and to the operator', { timeout
   expect((await command('trust-database')).code).toBe(3)
 })
 
-it('goes on under a new origin that the operator starts, without a restart', {
+it('the service continues without a restart when an operator starts a new origin', {
   timeout: 120_000,
 }, async () => {
   const { code, out } = await command('new-origin')

@@ -24,7 +24,7 @@ const get = (path: string, headers: Record<string, string> = {}): Promise<Respon
 const bytesOf = async (response: Response): Promise<Uint8Array> =>
   new Uint8Array(await response.arrayBuffer())
 
-it('starts with a signed checkpoint of one leaf, under the name that the channel configuration has', async () => {
+it('the log starts with a signed checkpoint of one leaf under the origin of the channel configuration', async () => {
   const response = await get('/log/checkpoint')
   expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8')
   expect(response.headers.get('cache-control')).toBe('public, max-age=1')
@@ -49,7 +49,7 @@ it('starts with a signed checkpoint of one leaf, under the name that the channel
   })
 })
 
-it('serves the tiles and entries of the tree, whole and in part, and nothing beyond what is signed', async () => {
+it('the service serves full and partial tiles and entries, up to the signed size only', async () => {
   await grown.growTo(Math.max(600, (await store.findLogState())?.size ?? 0))
   const { size = 0 } = (await store.findLatestCheckpoint(0)) ?? {}
   const all = (await store.listLeaves(0, size, size)).map(({ leaf }) => leaf)
@@ -118,7 +118,7 @@ it('the service serves entries only to auditors', async () => {
   expect((await get('/log/tile/entries/999', { authorization: `Bearer ${token}` })).status).toBe(404)
 })
 
-it('has nothing at any other path', async () => {
+it('the log routes return 404 for every other path', async () => {
   const paths = [
     '0/x000/000.p/1',
     '0/00.p/1',
@@ -143,7 +143,7 @@ it('has nothing at any other path', async () => {
   expect((await get('/log/0/tile/0/000.p/1')).status).toBe(200)
 })
 
-it('tells Prometheus how large the log is, how old its checkpoint is, and what waits', async () => {
+it('metrics show the size of the log, the age of its checkpoint and the pending entries', async () => {
   const text = await (await get('/metrics')).text()
   const sampleOf = (name: string): number =>
     Number(new RegExp(`^miniseal_tlog_${name} (.*)$`, 'm').exec(text)?.[1])

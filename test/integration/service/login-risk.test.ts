@@ -45,7 +45,7 @@ async function confirmed(session: RawSession, openid: string, parts: RequestPart
 }
 
 describe('a risk policy', () => {
-  it.each([0, 1, 2])('allows rank %i and records it in the log line', async (risk) => {
+  it.each([0, 1, 2])('a risk policy allows rank %i and records it in the log line', async (risk) => {
     await start(policy)
     await rank('calm', risk)
     const session = await logIn(service, { openid: 'calm' })
@@ -53,7 +53,7 @@ describe('a risk policy', () => {
     expect(lastLogin()).toMatchObject({ status: 201, risk })
   })
 
-  it('refuses a rank without revealing it, creates no session, and asks again at the next login', async () => {
+  it('a risk policy refuses a rank without revealing it, creates no session, and assesses the next login anew', async () => {
     await start(policy)
     await rank('risky', 4)
     const device = newDevice()
@@ -69,7 +69,7 @@ describe('a risk policy', () => {
     expect([again.status, again.json.device.new]).toEqual([201, true])
   })
 
-  it('is off unless set: WeChat is not asked for a rank', async () => {
+  it('a service without a risk policy does not request ranks from WeChat', async () => {
     await start(undefined)
     await rank('risky', 4)
     await logIn(service, { openid: 'risky' })
@@ -77,7 +77,7 @@ describe('a risk policy', () => {
     expect(lastLogin()).not.toHaveProperty('risk')
   })
 
-  it('sends the address that the limits count: from a trusted proxy, and the first of an IPv6 network', async () => {
+  it('WeChat gets the address that the limits count: from a trusted proxy, and the first of an IPv6 network', async () => {
     const asked: string[] = []
     const wechat = await startUpstream((request, response, body) => {
       if (request.url?.startsWith('/wxa/')) asked.push(JSON.parse(body).client_ip)
@@ -107,7 +107,7 @@ describe('a risk policy', () => {
     }
   })
 
-  it('records a user whom WeChat itself blocks, with or without a policy', async () => {
+  it('a user blocked by WeChat is recorded with and without a policy', async () => {
     await start(undefined, { MINISEAL_METRICS_TOKEN: 'a-token-of-this-test' })
     await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', errcode: 40226 })
     expect((await tryLogin({})).json.code).toBe('login_blocked')
@@ -132,15 +132,18 @@ describe('a rank that WeChat does not give', () => {
     ['status 502', { status: 502 }],
   ]
 
-  it.each(faults)('counts as unavailable (%s), which the policy may allow', async (_, fault) => {
-    await start(policy)
-    await service.sandbox('/sandbox/faults', { path: api, ...fault })
-    const session = await logIn(service, { openid: 'u' })
-    expect((await session.send(transfer('a'))).status).toBe(201)
-    expect(lastLogin()).toMatchObject({ status: 201, risk: 'unavailable' })
-  })
+  it.each(faults)(
+    'a missing rank counts as unavailable (%s), which the policy may allow',
+    async (_, fault) => {
+      await start(policy)
+      await service.sandbox('/sandbox/faults', { path: api, ...fault })
+      const session = await logIn(service, { openid: 'u' })
+      expect((await session.send(transfer('a'))).status).toBe(201)
+      expect(lastLogin()).toMatchObject({ status: 201, risk: 'unavailable' })
+    },
+  )
 
-  it('counts as unavailable at the deadline of 3 s', async () => {
+  it('a rank counts as unavailable after the deadline of 3 s', async () => {
     await start(policy)
     await service.sandbox('/sandbox/faults', { path: api, delay_ms: 8_000 })
     const timeout = shortenDeadlines(4)
@@ -149,7 +152,7 @@ describe('a rank that WeChat does not give', () => {
     expect(lastLogin()).toMatchObject({ risk: 'unavailable' })
   })
 
-  it('is refused as retryable where the policy refuses it', async () => {
+  it('a login is refused as retryable when the policy refuses an unavailable rank', async () => {
     await start(policy.replace('unavailable=allow', 'unavailable=refuse'))
     await service.sandbox('/sandbox/faults', { path: api, errcode: 61007 })
     const { status, json } = await tryLogin({ openid: 'u' })
@@ -157,7 +160,7 @@ describe('a rank that WeChat does not give', () => {
     expect((await tryLogin({ openid: 'u' })).status).toBe(201)
   })
 
-  it('makes a session that requires confirmations where the policy says step-up', async () => {
+  it('a login gets a session that requires confirmations when the policy has step-up for an unavailable rank', async () => {
     await start(policy.replace('unavailable=allow', 'unavailable=step-up'))
     await service.sandbox('/sandbox/faults', { path: api, errcode: -1 })
     const session = await logIn(service, { openid: 'u' })
@@ -172,7 +175,7 @@ describe('a session that requires confirmations', () => {
     return await logIn(service, { openid })
   }
 
-  it('needs a confirmation before every handler with an effect, and runs the confirmed request once', async () => {
+  it('a marked session requires a confirmation before every handler with an effect and runs the confirmed request once', async () => {
     const session = await marked()
     const asked = await session.send(transfer('a'))
     expect([asked.status, asked.json.code, asked.json.summary]).toEqual([
@@ -192,7 +195,7 @@ describe('a session that requires confirmations', () => {
     expect((await session.send({ path: '/wallet/transfers' })).json.transfers).toHaveLength(1)
   })
 
-  it('needs a confirmation for own routes with an effect', async () => {
+  it('a marked session requires a confirmation for own routes with an effect', async () => {
     const session = await marked()
     const named = { method: 'PUT', path: `/devices/${session.device.signer.keyid}`, body: { name: 'mine' } }
     expect((await session.send({ ...named, key: 'n' })).json.code).toBe('step_up_required')
@@ -205,7 +208,7 @@ describe('a session that requires confirmations', () => {
     expect((await confirmed(session, 'marked', { ...named, key: 'n' })).status).toBeLessThan(300)
   })
 
-  it('reads, renews its token and logs out without a confirmation, on the exact paths only', async () => {
+  it('a marked session reads, renews its token and logs out without a confirmation, on the exact paths only', async () => {
     const session = await marked()
     expect((await session.send({ path: '/wallet' })).status).toBe(200)
     expect((await session.send({ method: 'DELETE', path: '/sessions/current?a', key: 'q' })).json.code).toBe(
@@ -216,7 +219,7 @@ describe('a session that requires confirmations', () => {
     expect((await session.send({ method: 'DELETE', path: '/sessions/current', key: 'l' })).status).toBe(204)
   })
 
-  it('keeps the requirement across a restart; a new login of the device is assessed anew', async () => {
+  it('a session stays marked after a restart, and a new login of the device is assessed anew', async () => {
     const session = await marked()
     const other = await ownService({
       environment: {
@@ -232,7 +235,7 @@ describe('a session that requires confirmations', () => {
     expect((await session.send(transfer('c'))).json.code).toBe('step_up_required')
   })
 
-  it('shows the summary of the gateway route, and the backend sees the confirmed request as confirmed', async () => {
+  it('a confirmation shows the summary of the gateway route, and the backend gets acr soter', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'miniseal-risk-'))
     const upstream = await startUpstream((request, response) => {
       response.end(/acr="(\w+)"/.exec(String(request.headers['miniseal-caller']))?.[1])

@@ -62,7 +62,7 @@ const withStore = <T>(work: (store: Store) => Promise<T>): Promise<T> =>
 /** 6 service keys; openid, WeChat's session key, two session keys and the key of what is logged for 6 people; one answer. */
 const values = 6 + 5 * 6 + 1
 
-it('rewraps every value, so that the service works without the old master key', async () => {
+it('rewrapping covers every value, so that the service works without the old master key', async () => {
   const session = await filled()
   const list = async (): Promise<string> =>
     (await runKeys(['list'], environment(`${newerText},${olderText}`))).out

@@ -46,14 +46,14 @@ const refused = {
 describe.each(['mounted', 'gateway'] as const)('to a backend that is %s', (kind) => {
   // A path of the channel's own beside that of the backend.
   for (const path of ['/things', '/sessions']) {
-    it.each(['TRACE', 'TRACK', 'CONNECT'])(`%s ${path} is refused`, async (method) => {
+    it.each(['TRACE', 'TRACK', 'CONNECT'])(`the method %s is refused at ${path}`, async (method) => {
       reached = []
       expect(await sessions[kind].send({ method, path })).toMatchObject(refused)
       expect(await sessions[kind].send({ method, path, ...withContent })).toMatchObject(refused)
       expect(reached).toEqual([])
     })
 
-    it.each(['GET', 'HEAD'])(`%s ${path} is refused with content`, async (method) => {
+    it.each(['GET', 'HEAD'])(`the method %s with content is refused at ${path}`, async (method) => {
       reached = []
       expect(await sessions[kind].send({ method, path, ...withContent })).toMatchObject(refused)
       expect(reached).toEqual([])
@@ -61,7 +61,7 @@ describe.each(['mounted', 'gateway'] as const)('to a backend that is %s', (kind)
   }
 
   it.each(['GET', 'HEAD', 'OPTIONS', 'DELETE', 'PUT', 'POST', 'PATCH', 'QUERY'])(
-    '%s is forwarded without content',
+    'a %s request without content is forwarded',
     async (method) => {
       reached = []
       expect((await sessions[kind].send({ method, path: '/things' })).status).toBe(200)
@@ -70,7 +70,7 @@ describe.each(['mounted', 'gateway'] as const)('to a backend that is %s', (kind)
   )
 
   it.each(['OPTIONS', 'DELETE', 'PUT', 'POST', 'PATCH', 'QUERY'])(
-    '%s is forwarded with content',
+    'a %s request with content is forwarded',
     async (method) => {
       reached = []
       const received = await sessions[kind].send({ method, path: '/things', ...withContent })

@@ -151,7 +151,7 @@ it('sessions are counted in the database at most every 15 seconds', async () => 
   expect(asked).toBe(1)
 })
 
-it('only the session count is absent when the database does not answer', async () => {
+it('only the session count is absent when the database does not respond', async () => {
   const metrics = createMetrics(() => Promise.reject(new Error('down')))
   const { text } = await metrics.read()
   expect(text).not.toMatch(/^miniseal_sessions_active /m)

@@ -83,7 +83,7 @@ describe('a running service', () => {
     return received
   }
 
-  it('logs in, renews, lists and ends as the document says', async () => {
+  it('sessions are created, renewed, listed and ended as documented', async () => {
     const device = newDevice()
     const loginBody = {
       appid: service.appid,
@@ -107,7 +107,7 @@ describe('a running service', () => {
 
   const named = { body: { name: '我的手机' } }
 
-  it('lists, names and revokes devices as the document says', async () => {
+  it('devices are listed, named and revoked as documented', async () => {
     const id = session.device.signer.keyid
     await ask('nameDevice', { method: 'PUT', path: `/devices/${id}`, body: { name: '我的手机' } })
     await ask('listDevices', { path: '/devices' })
@@ -116,7 +116,7 @@ describe('a running service', () => {
     await ask('revokeOtherDevices', { method: 'DELETE', path: '/devices' })
   })
 
-  it('lists events and takes a subscription as the document says', async () => {
+  it('events are listed and subscribed to as documented', async () => {
     await service.push(session.user, { type: 'order-paid', data: { order: 7 } })
     const { json } = await ask('listEvents', { path: '/events?after=0&limit=100' })
     expect(json.events.length).toBeGreaterThan(0)
@@ -128,7 +128,7 @@ describe('a running service', () => {
     )
   })
 
-  it('reports and cancels outcomes as the document says', async () => {
+  it('outcomes are reported and cancelled as documented', async () => {
     await session.send({ method: 'POST', path: '/nothing', key: 'refused' })
     await session.send({
       method: 'PUT',
@@ -143,14 +143,14 @@ describe('a running service', () => {
     }
   })
 
-  it('proves a receipt as the document says', async () => {
+  it('a receipt is proved as documented', async () => {
     const received = await session.send({ path: '/sessions' })
     const field = findField(received.fields, 'miniseal-receipt') ?? ''
     const path = `/receipts/${encodeBase64Url(decodeBase64(field.slice(1, -1)))}`
     await expect.poll(async () => (await ask('readReceipt', { path })).status, { timeout: 60_000 }).toBe(200)
   })
 
-  it('returns WeChat data as the document says', async () => {
+  it('WeChat data is returned as documented', async () => {
     const openid = 'openid-of-the-caller'
     const { code } = (await service.sandbox('/sandbox/phone-codes', { appid: service.appid, openid })) as {
       code: string
@@ -168,16 +168,16 @@ describe('a running service', () => {
     })
   })
 
-  it('every GET route without a parameter responds as the document says', async () => {
+  it('every GET route without a parameter responds as documented', async () => {
     for (const [id, { path, method }] of places)
       if (method === 'get' && !path.includes('{')) await ask(id, { path })
   })
 
-  it('every operation of the document was exercised here', () => {
+  it('these tests exercise every operation of the document', () => {
     expect([...exercised.keys()].sort()).toEqual([...places.keys()].sort())
   })
 
-  it('refuses as the document says, sealed and in the clear', async () => {
+  it('requests are refused as documented, encrypted and in the clear', async () => {
     const place = pointer('components', 'schemas', 'Problem')
     const stranger = newDevice()
     const wrong: readonly RequestParts[] = [
@@ -202,13 +202,13 @@ describe('a running service', () => {
     expect(new Set(codes).size).toBeGreaterThanOrEqual(6)
   })
 
-  it('serves the document for its own origin', async () => {
+  it('the service serves the document for its own origin', async () => {
     const answer = await fetch(`${service.origin}/openapi.json`)
     expect(answer.headers.get('content-type')).toBe('application/json')
     expect(await answer.json()).toEqual(JSON.parse(JSON.stringify(openApiDocument(service.origin))))
   })
 
-  it('the schema judge rejects a wrong answer', () => {
+  it('the schema check rejects a wrong response', () => {
     const place = pointer(
       'paths',
       '/sessions',

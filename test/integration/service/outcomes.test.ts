@@ -57,7 +57,7 @@ it('a cancelled key that was not used never runs a request', async () => {
   expect(runs).toEqual([])
 })
 
-it('the outcome of a request that ran includes its answer, and a cancellation leaves it unchanged', async () => {
+it('the outcome of a request that ran includes its response, and a cancellation leaves it unchanged', async () => {
   await session.send(order('ran'))
   for (const received of [await fetchOutcome('ran'), await cancel('ran')]) {
     expect(received.json.outcome).toBe('done')
@@ -137,7 +137,7 @@ it('outcomes belong to a user: others see an unclaimed key', async () => {
 it.each([
   ['renews', { method: 'POST', path: '/sessions/current/token' }, 201],
   ['logs-out', { method: 'DELETE', path: '/sessions/current' }, 204],
-])('returns no stored response of another session: %s', async (key, parts, status) => {
+])('the service returns no stored response of another session: %s', async (key, parts, status) => {
   const one = await logIn(service, { openid: 'openid-of-outcomes' })
   const other = await logIn(service, { openid: 'openid-of-outcomes' })
   const first = await one.send({ ...parts, key })

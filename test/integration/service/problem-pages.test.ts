@@ -31,7 +31,7 @@ describe.each(problemCodes)('the page of %s', (code) => {
   const { texts, status, steps, isRetryable } = problemRow(code)
 
   it.each(['en', 'zh-CN'] as const)(
-    'has status, steps and every text of the catalogue in %s',
+    'a problem page has status, steps and every text of the catalogue in %s',
     async (language) => {
       const response = await get(`/docs/problems/${code}`, { ...browser, 'accept-language': language })
       expect(response.status).toBe(200)
@@ -46,7 +46,7 @@ describe.each(problemCodes)('the page of %s', (code) => {
     },
   )
 
-  it('is JSON for a client that does not ask for HTML', async () => {
+  it('a problem page is JSON for a client that does not accept HTML', async () => {
     const response = await get(`/docs/problems/${code}`, { accept: '*/*' })
     expect(await response.json()).toMatchObject({
       type: `https://pay.example.com/docs/problems/${code}`,
@@ -86,7 +86,7 @@ it('the language of the query takes precedence over the language of the browser'
   expect(await odd.text()).toContain('<html lang="en"')
 })
 
-it('an unknown code is 404, and the answer does not repeat it', async () => {
+it('an unknown code gets 404, and the response does not repeat it', async () => {
   for (const headers of [browser, { accept: 'application/json' }]) {
     const response = await get('/docs/problems/%3Cscript%3Ealert', headers)
     expect(response.status).toBe(404)

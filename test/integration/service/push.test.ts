@@ -213,7 +213,7 @@ async function command(...args: string[]): Promise<{ code: number; out: string }
   return { code, out }
 }
 
-it('`miniseal push` stores an event beside the running service and a socket receives it', async () => {
+it('`miniseal push` stores an event while the service runs, and a socket receives it', async () => {
   const socket = await openSocket(service)
   const after = await lastNumber()
   await socket.subscribe(session, after)

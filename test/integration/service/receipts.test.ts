@@ -36,7 +36,7 @@ describeWithBothDatabases('receipts', (create) => {
 
   const transfer = () => transferOf(7)
 
-  it('prove a request against a signed checkpoint, with its disclosures, by hash and by id', async () => {
+  it('receipts prove a request against a signed checkpoint, with its disclosures, by hash and by id', async () => {
     const name = cited(await session.send(transfer()))
     const received = await proved(name)
     expect(received.status).toBe(200)
@@ -61,7 +61,7 @@ describeWithBothDatabases('receipts', (create) => {
     expect((await proved(id)).json.leaf).toBe(leaf)
   })
 
-  it('are available only to the user they are about', async () => {
+  it('receipts are available only to the user they are about', async () => {
     const name = cited(await session.send(transfer()))
     const { json } = await proved(name)
     const stranger = await logIn(service, { openid: 'openid-of-a-stranger' })
@@ -75,14 +75,14 @@ describeWithBothDatabases('receipts', (create) => {
     expect((await proved(name, other)).status).toBe(200)
   })
 
-  it('exist for logins and refusals', async () => {
+  it('receipts exist for logins and refusals', async () => {
     const refused = await session.send({ ...transfer(), key: undefined })
     expect(refused.json.code).toBe('idempotency_missing')
     const { leaf } = (await proved(cited(refused))).json
     expect(parseLeaf(decodeBase64(leaf))).toMatchObject({ kind: 'request', result: 'refused' })
   })
 
-  it('are not_found for an unknown id', async () => {
+  it('receipts with an unknown id are not_found', async () => {
     const names = [randomUUID(), 'a'.repeat(43), 'x', '', '../wallet', `${'a'.repeat(42)}=`, '00'.repeat(32)]
     for (const name of names) {
       if (name.includes('..')) continue
@@ -93,7 +93,7 @@ describeWithBothDatabases('receipts', (create) => {
     expect(written.json.code).toBe('not_found')
   })
 
-  it('are part of the signed answer but not of the stored one: a replay cites its own entry', async () => {
+  it('receipts are part of the signed response but not of the stored one: a replay cites its own entry', async () => {
     const parts = { ...transfer(), key: 'twice' }
     const first = await session.send(parts)
     const second = await session.send(parts)

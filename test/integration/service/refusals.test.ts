@@ -268,7 +268,7 @@ it('a login is refused with a code that has expired: login_code_invalid', async 
   expect(received.json).toMatchObject({ code: 'login_code_invalid', step: 'login' })
 })
 
-it('a login is refused with a code that was used before: login_code_used, without asking WeChat again', async () => {
+it('a login is refused with a code that was used before: login_code_used, without another call to WeChat', async () => {
   const code = await service.code()
   await logIn(service, { code })
   const before = await sandboxCalls(service, 'sns/jscode2session')
@@ -282,7 +282,7 @@ it.each([
   [45011, 'login_busy', 429],
   [-1, 'wechat_unavailable', 503],
   [40125, 'wechat_unavailable', 503],
-])('a login is refused when WeChat answers %i: %s', async (errcode, code, status) => {
+])('a login is refused when WeChat returns %i: %s', async (errcode, code, status) => {
   await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', errcode })
   expectProblem(await refuse({}), code, status, 'login')
 })

@@ -15,15 +15,15 @@ it.each([
   [policy.replace('4=', '5='), /must assign one of/],
   [policy.replace('0=', '00='), /must assign one of/],
   [`${policy},`, /must assign one of/],
-])('is refused: %s', (text, message) => {
+])('a risk policy is refused: %s', (text, message) => {
   expect(() => parseRiskPolicy(text)).toThrow(message)
 })
 
-it('an invalid policy stops the start', () => {
+it('the service does not start with an invalid risk policy', () => {
   expect(() => readConfig({ MINISEAL_RISK_POLICY: '4=refuse' })).toThrow(ConfigError)
 })
 
-it('the cases may have spaces and any order', () => {
+it('the cases of a risk policy may have spaces and any order', () => {
   expect(parseRiskPolicy(' unavailable=refuse , 4=refuse,3=step-up, 2=allow,1=allow,0=allow')).toEqual({
     0: 'allow',
     1: 'allow',
@@ -34,6 +34,6 @@ it('the cases may have spaces and any order', () => {
   })
 })
 
-it('an absent policy is off', () => {
+it('an absent risk policy means none', () => {
   expect(parseRiskPolicy(undefined)).toBeUndefined()
 })

@@ -82,7 +82,7 @@ it.each([{ path: '/wallet' }, transfer])(
   },
 )
 
-it('the answer of a request that ran during an erasure creates no subject key', async () => {
+it('the response of a request that ran during an erasure creates no subject key', async () => {
   await service.close()
   let finish = (): void => {}
   const done = new Promise<void>((resolve) => {

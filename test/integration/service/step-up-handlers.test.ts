@@ -208,13 +208,13 @@ it.each([
   ['is over the length limit', { summary: 'b'.repeat(43) }],
   ['is empty', { summary: '' }],
   ['comes with a challenge of its own', { summary: '\u200b', challenge: 'c' }],
-])('a confirmation that a handler requires with a summary that %s prompts nobody', async (_, members) => {
+])('a handler that requires a confirmation with a summary that %s causes no prompt', async (_, members) => {
   const received = await session.send({ method: 'POST', path: '/handmade', body: members })
   expect(received.json).toMatchObject({ code: 'payload_invalid', outcome: 'none' })
   expect(received.json).not.toHaveProperty('challenge')
 })
 
-it('a handler that requires a confirmation without a summary has the request itself shown, and gets it confirmed', async () => {
+it('a confirmation without a summary shows the request itself and confirms it', async () => {
   const parts: RequestParts = { method: 'POST', path: '/handmade', body: { challenge: 'c' }, key: 'handmade' }
   const { json } = await session.send(parts)
   expect(json).toMatchObject({ code: 'step_up_required', summary: 'POST /handmade' })

@@ -168,7 +168,7 @@ it('a failed span has an error status and only the code of the error', async () 
   expect(collector.text()).not.toContain(secret)
 })
 
-it('a trace shows a backend that fails and one that does not answer', async () => {
+it('a trace shows a backend that fails and one that does not respond', async () => {
   status = 503
   const spans = await traced(async (service) => {
     const session = await logIn(service)

@@ -74,18 +74,18 @@ async function leastTimesOf(
   return times.map(({ least }) => least)
 }
 
-it('a request that does not open is answered with the same bytes, whatever is wrong', async () => {
+it('a request that is not decrypted gets the same response bytes for every cause', async () => {
   const wires = await wiresOf(brokenRequests)
   expect(wires.size).toBe(1)
   expect([...wires][0]).toContain('cannot_open')
 })
 
-it('a request that does not open takes the same order of time, whichever part is wrong', async () => {
+it('a request that is not decrypted takes the same order of time for every cause', async () => {
   const times = await leastTimesOf(brokenRequests, 25)
   expect(Math.max(...times) / Math.min(...times)).toBeLessThan(10)
 })
 
-it('the answer reveals only whether the session exists, as the protocol specifies', async () => {
+it('the response reveals only whether the session exists, as the protocol specifies', async () => {
   const unknown = () => {
     const frame = session.prepare().frame.slice()
     frame.set(random(16), 2)
@@ -111,13 +111,13 @@ async function brokenLogins(): Promise<Readonly<Record<string, () => Uint8Array>
   }
 }
 
-it('a login that does not open is answered with the same bytes, whatever is wrong', async () => {
+it('a login that is not decrypted gets the same response bytes for every cause', async () => {
   const wires = await wiresOf(await brokenLogins())
   expect(wires.size).toBe(1)
   expect([...wires][0]).toContain('cannot_open')
 })
 
-it('a login that does not open takes the same order of time, whichever part is wrong', async () => {
+it('a login that is not decrypted takes the same order of time for every cause', async () => {
   const kinds = await brokenLogins()
   const times = await leastTimesOf(kinds, 15)
   expect(Math.max(...times) / Math.min(...times)).toBeLessThan(10)

@@ -33,7 +33,7 @@ async function userData(parts: Record<string, unknown> = {}): Promise<Sealed> {
 const openData = (body: unknown): Promise<ReceivedReply> =>
   session.send({ method: 'POST', path: '/encrypted-data', body })
 
-it('a code is exchanged for the phone number of its owner, in an uncacheable answer', async () => {
+it('a code is exchanged for the phone number of its owner, in an uncacheable response', async () => {
   const { code, phoneNumber } = await phoneCode()
   const received = await ask({ code })
   expect(received).toMatchObject({ kind: 'sealed', status: 200 })
@@ -46,7 +46,7 @@ it('a code is exchanged for the phone number of its owner, in an uncacheable ans
   for (const secret of [code, phoneNumber, openid]) expect(service.logText()).not.toContain(secret)
 })
 
-it('a repeated request gets the stored answer, without another call to WeChat', async () => {
+it('a repeated request gets the stored response, without another call to WeChat', async () => {
   const { code, phoneNumber } = await phoneCode()
   await ask({ code }, 'once')
   const again = await ask({ code }, 'once')
@@ -63,7 +63,7 @@ it('a used, unknown or foreign code is payload_invalid', async () => {
 })
 
 it.each([{}, { code: '' }, { code: 7 }, { code: 'x'.repeat(513) }, { code: 'x', more: 1 }])(
-  'refuses the body %j: payload_invalid',
+  'the body %j is refused: payload_invalid',
   async (body) => {
     expect(await ask(body)).toMatchObject({ status: 400, json: { code: 'payload_invalid', step: 'handler' } })
   },
@@ -76,7 +76,7 @@ it('both routes need an Idempotency-Key', async () => {
 })
 
 it.each([45011, 45009])(
-  'says rate_limited when WeChat answers %i: outcome none, and another key gets the number',
+  'errcode %i of WeChat gives rate_limited with outcome none, and a retry with another key gets the number',
   async (errcode) => {
     const { code, phoneNumber } = await phoneCode()
     await service.sandbox('/sandbox/faults', { path: phoneApi, errcode })
@@ -87,7 +87,7 @@ it.each([45011, 45009])(
   },
 )
 
-it('wechat_unavailable has an unknown outcome when WeChat does not answer', async () => {
+it('wechat_unavailable has an unknown outcome when WeChat does not respond', async () => {
   const { code } = await phoneCode()
   await service.sandbox('/sandbox/faults', { path: phoneApi, drop: true })
   const received = await ask({ code })

@@ -63,7 +63,7 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
     ['hash', { hash: new Uint8Array(32) }],
     ['user and time', { userBlindIndex: tag(77), ...minute }],
     ['user, code and result', { userBlindIndex: tag(77), code: 'code_7', result: 'refused' }],
-  ])('by %s is a walk along an index, for a page and for a chart', async (_, search) => {
+  ])('a search by %s scans an index, for a page and for a chart', async (_, search) => {
     await planned.searching.searchLog(search, Number.MAX_SAFE_INTEGER, 51)
     await planned.searching.listEntryTimes({ ...minute, ...search }, 1_000)
     const plans = await planned.plans()
@@ -79,7 +79,7 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
     }
   })
 
-  it('by time scans only the indexes that the time range can have', async () => {
+  it('a search by time scans only the indexes that the time range can have', async () => {
     await planned.searching.searchLog(minute, Number.MAX_SAFE_INTEGER, 51)
     const plans = await planned.plans()
     expect(plans.length).toBeGreaterThanOrEqual(3)

@@ -118,7 +118,7 @@ it('a pin write is late, not damaged, when a larger checkpoint is written betwee
   }
 })
 
-it('keeps the largest one, whatever the order of many processes', async () => {
+it('the pin keeps the largest checkpoint in every order of many processes', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 2, maxLength: 6 }),
@@ -139,7 +139,7 @@ it('keeps the largest one, whatever the order of many processes', async () => {
   )
 })
 
-it('still finds two checkpoints of one size, whatever the order', async () => {
+it('the pin detects two checkpoints of one size in every order', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(), { minLength: 1, maxLength: 60 }), async (choices) => {
       const { folder, remove } = newMachine()

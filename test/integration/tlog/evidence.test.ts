@@ -122,7 +122,7 @@ function forge(from: string, name: string, changes: (files: Map<string, Uint8Arr
 
 const all = ['--groups', 'core,sig,pay,sub']
 
-it('holds, step by step, in English and in Chinese', async () => {
+it('evidence verifies step by step, in English and in Chinese', async () => {
   writeFileSync(path('body.json'), body)
   const file = await make('whole.zip', ...all, '--body', path('body.json'))
   const said = await check(file, '--vkey', log.vkey)
@@ -152,7 +152,7 @@ it('evidence contains no data of other users, and only the chosen groups of the 
   }
 })
 
-it('tells of every bundle that was made, in the log itself', async () => {
+it('the log records every bundle that was made', async () => {
   const before = await log.store.countPending()
   await make('logged.zip')
   const staged = await log.store.listPending(100)
@@ -179,7 +179,7 @@ it('evidence is invalid under another key than the trusted one', async () => {
   expect((await check(file, '--vkey', cosigner)).code).toBe(3)
 })
 
-it('does not hold without the witnesses that the policy asks for', async () => {
+it('evidence is invalid without the witnesses that the policy requires', async () => {
   const file = await make('policy.zip')
   const { publicKey } = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(8))
   const witness = encodeVerifierKey(sodiumPrimitives, {
@@ -195,7 +195,7 @@ it('does not hold without the witnesses that the policy asks for', async () => {
   expect((await check(file, '--policy', path('policy'))).code).toBe(0)
 })
 
-it('does not hold with another file than the manifest has', async () => {
+it('evidence is invalid when a file differs from the manifest', async () => {
   const archive = new Uint8Array(readFileSync(await make('files.zip')))
   const { manifest, files } = readBundle(archive)
   expect(manifest.files['leaf.json']).toMatch(/^[0-9a-f]{64}$/)
@@ -247,7 +247,7 @@ it('evidence is invalid with a group, salt, leaf, proof or signature of another 
   expect((await check(file, '--vkey', log.vkey, '--body', path('other.json'))).code).toBe(1)
 })
 
-it('is not made with a body that was not signed, a group that is not there, or for no entry', async () => {
+it('evidence is not created with an unsigned body, an absent group or an unknown entry', async () => {
   writeFileSync(path('other.json'), '{"payee":"eve"}')
   const id = leafIdText(request.id)
   const run = (...args: readonly string[]) =>
@@ -276,7 +276,7 @@ function outsideVerdicts(entries: readonly MadeEntry[]): readonly string[] {
   return execFileSync('python3', [script, '-'], { input, encoding: 'utf8' }).trim().split('\n')
 }
 
-it('evidence is verified by openssl and by a page of Python', async () => {
+it('evidence verifies with openssl and with a short Python script', async () => {
   const { files } = readBundle(new Uint8Array(readFileSync(await make('outside.zip', ...all))))
   const folder = path('outside')
   for (const [name, bytes] of files) {
@@ -429,7 +429,7 @@ it('evidence is rejected if two files have the same name, because another progra
   }
 })
 
-it('does not hold with a manifest of another entry, log or choice', async () => {
+it('evidence is invalid with a manifest of another entry, log or selection', async () => {
   const [, { manifest, files }, theirs] = await twoBundles()
   const { id, origin, groups } = manifest
   for (const about of [
@@ -442,7 +442,7 @@ it('does not hold with a manifest of another entry, log or choice', async () => 
   }
 })
 
-it('is of the service that the log is named after, or of the one that is named', async () => {
+it('evidence is checked for the service of the log origin, or for the given one', async () => {
   const file = await make('origin.zip', ...all)
   expect((await check(file, '--vkey', log.vkey, '--origin', 'https://pay.example.com')).code).toBe(0)
   const said = await check(file, '--vkey', log.vkey, '--origin', 'https://shop.example.com')

@@ -22,17 +22,19 @@ describeOnBothEngines('four processes on one log', (create) => {
     await database.remove()
   })
 
-  it('write one tree on separate machines while one of them is killed', { timeout: 120_000 }, async () => {
+  it('four processes on separate machines write one tree while one of them is killed', {
+    timeout: 120_000,
+  }, async () => {
     const leaves = 200
     writers = machines.map(({ folder }, i) =>
       startWriter({ location: database.location, folder, ...(i === 0 ? {} : { leaves }) }),
     )
     const [first, ...others] = writers
-    // Each has its anchor by then; whoever has none needs one that runs and has.
+    // By then each has a pinned checkpoint; a process without one gets it from a running process that has one.
     await Promise.all(writers.map((writer) => writer.acknowledges(40)))
     first?.kill()
     for (const other of others) expect(await other.exit).toBe(0)
-    // What the killed one has left may wait for its place yet: any of the others takes it with its next start.
+    // Entries of the killed process may still be pending: another process sequences them at its next start.
     const { log, paths } = await openTestLog(database.location, machines[1]?.folder ?? '')
     await log.stop()
     expect(await log.status()).toMatchObject({ health: 'open', pending: 0 })

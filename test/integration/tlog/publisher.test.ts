@@ -116,7 +116,7 @@ it('the publisher keeps a signature of a key that it has not loaded yet', async 
   await other.step()
   expect(signers((await latest())?.note)).toBe(2)
   const health = await database.sql('select note from tlog_checkpoints')
-  // This one has not reread its keys: to it the checkpoint has one signature too many.
+  // This publisher has not reread its keys, so the checkpoint has a signature that it does not know.
   await publisher.step()
   expect(await database.sql('select note from tlog_checkpoints')).toEqual(health)
 })
@@ -126,12 +126,12 @@ it('a checkpoint is pinned before it is served', async () => {
   const checkpointPin = {
     ...paths.checkpointPin,
     keep: async (note: string) => {
-      order.push(`anchor ${parseCheckpointNote(note).checkpoint.size}, served ${(await latest())?.size}`)
+      order.push(`pinned ${parseCheckpointNote(note).checkpoint.size}, served ${(await latest())?.size}`)
       await paths.checkpointPin.keep(note)
     },
   }
   await publisherOf({ checkpointPin }).step()
-  expect(order).toEqual(['anchor 1, served undefined'])
+  expect(order).toEqual(['pinned 1, served undefined'])
 })
 
 it('a checkpoint that cannot be pinned is not served', async () => {

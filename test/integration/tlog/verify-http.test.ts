@@ -1,4 +1,4 @@
-/** `miniseal audit verify --url`: a log that is checked by somebody who has no access to its database. */
+/** `miniseal audit verify --url`: checks a log over HTTP, without access to its database. */
 
 import { writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
@@ -22,7 +22,7 @@ let server: Server
 let url: string
 let token: string
 let old: string
-/** What somebody on the way, or the service itself, makes of an answer. */
+/** Changes a response, as an attacker on the network or the service could. */
 let spoil: ((path: string, bytes: Uint8Array) => Uint8Array) | undefined
 
 beforeAll(async () => {
@@ -67,7 +67,7 @@ afterAll(async () => {
 const check = (...args: readonly string[]) => runCommand(verify, ['--url', url, ...args], {})
 const pinned = (...args: readonly string[]) => check('--vkey', log.vkey, ...args)
 
-it('reads every entry with a token, and the tree without', async () => {
+it('verify --url checks every entry with a token, and the tree without one', async () => {
   const whole = await pinned('--token', token)
   expect(whole).toMatchObject({ code: 0, out: expect.stringContaining('checked: 601 entries') })
   const tree = await pinned()
@@ -77,14 +77,14 @@ it('reads every entry with a token, and the tree without', async () => {
   })
 })
 
-it('needs a key from somewhere else, and the one of this log', async () => {
+it('verify --url requires the key of this log from a trusted source', async () => {
   await expect(check('--token', token)).rejects.toThrow(/--url requires --vkey/)
   const { publicKey } = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(9))
   const other = encodeVerifierKey(sodiumPrimitives, { kind: 'ed25519', name: logOrigin, publicKey })
   await expect(check('--vkey', other)).rejects.toThrow(/is not signed by a known key/)
 })
 
-it('finds a byte that was changed in a bundle or in a tile, and another checkpoint than one that was kept', async () => {
+it('verify --url finds a changed byte in a bundle or a tile, and a log behind the given checkpoint', async () => {
   const flipAt = (part: string, at: number) => (path: string, bytes: Uint8Array) =>
     path.includes(part) ? bytes.map((byte, i) => (i === at ? byte ^ 1 : byte)) : bytes
   spoil = flipAt('/tile/entries/001', 100)
@@ -100,7 +100,7 @@ it('finds a byte that was changed in a bundle or in a tile, and another checkpoi
   const file = join(log.folder, 'kept')
   writeFileSync(file, old)
   expect((await pinned('--checkpoint', file)).code).toBe(0)
-  // Somebody who has the key shows this auditor the tree as it was before: what was kept meanwhile is larger.
+  // The service shows this auditor an older signed tree; the checkpoint in the file is larger.
   writeFileSync(file, (await log.store.findLatestCheckpoint(0))?.note ?? '')
   spoil = (path, bytes) => (path.endsWith('/checkpoint') ? new Uint8Array(Buffer.from(old)) : bytes)
   expect(await pinned('--checkpoint', file)).toMatchObject({
@@ -109,7 +109,7 @@ it('finds a byte that was changed in a bundle or in a tile, and another checkpoi
   })
 })
 
-it('says when the log cannot be read', async () => {
+it('verify --url fails when the log cannot be read', async () => {
   await expect(pinned('--token', 'msa_wrong')).rejects.toThrow(/401: the token is not accepted/)
   await expect(
     runCommand(verify, ['--url', 'http://127.0.0.1:1/log', '--vkey', log.vkey], {}),

@@ -60,7 +60,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
   const flip = (value: Uint8Array, at: number): Uint8Array =>
     value.map((byte, i) => (i === at ? byte ^ 1 : byte))
 
-  it('finds nothing in a log as it was written, and says what it looked at', async () => {
+  it('verify finds nothing in an unchanged log and lists what it checked', async () => {
     const { code, ok, findings, checked, logs } = await check()
     expect({ code, ok, findings }).toEqual({ code: 0, ok: true, findings: [] })
     expect(logs).toMatchObject([{ size: 311 }])
@@ -74,7 +74,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     })
   })
 
-  it('finds nothing in a log that grows, and is signed, while it is read', async () => {
+  it('verify finds nothing in a log that grows and is signed during the check', async () => {
     let isOver = false
     const growing = (async () => {
       for (let i = 0; !isOver; i++) {
@@ -88,7 +88,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect((await check()).checked.entries).toBeGreaterThan(311)
   })
 
-  it('says that details are not checked without the master key, and ends with 0', async () => {
+  it('verify reports that details are not checked without the master key, and exits with 0', async () => {
     const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
     const said = await runCommand(verify, [], without)
     expect(said).toMatchObject({ code: 0, err: '' })
@@ -98,7 +98,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(pinned.out).not.toContain('the log key was read from the database itself')
   })
 
-  it('finds an entry whose bytes were changed, with its place', async () => {
+  it('verify finds an entry whose bytes were changed and reports its index', async () => {
     const entry = await log.store.findLogEntry(17)
     await sql(
       `update tlog_entries set leaf = ${bytes(flip(entry?.leaf ?? Uint8Array.of(), 40))} where global_index = 17`,
@@ -106,7 +106,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(await found()).toContainEqual('entry-changed log 0, entry 17')
   })
 
-  it('finds an entry that was exchanged for another with all its hashes', async () => {
+  it('verify finds two entries that were swapped together with their hashes', async () => {
     const [a, b] = [await log.store.findLogEntry(20), await log.store.findLogEntry(21)]
     if (a === undefined || b === undefined) throw new Error('no entries')
     await sql('update tlog_entries set global_index = -1 where global_index = 20')
@@ -147,7 +147,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(findings).toEqual(['root-changed log 0', 'rolled-back log 0, size 311'])
   })
 
-  it('finds a flipped byte in a tile of any level, a tile that is gone, and one too many', async () => {
+  it('verify finds a flipped byte in a tile of any level, a missing tile and an extra one', async () => {
     for (const [level, index] of [
       [0, 0],
       [0, 1],
@@ -166,7 +166,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(await found()).toContainEqual('tile-missing log 0, tile 1/0')
   })
 
-  it('finds a checkpoint that was changed, signed by another key, or is of another size', async () => {
+  it('verify finds a checkpoint with changed contents, another signature or another size', async () => {
     const note = (await log.store.findCheckpoint(0, 10))?.note ?? ''
     const set = (text: string) => sql(`update tlog_checkpoints set note = '${text}' where size = 10`)
     await set(note.replace('\n10\n', '\n9\n'))
@@ -177,7 +177,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(await found()).toEqual(['checkpoint-unreadable log 0, checkpoint of size 10'])
   })
 
-  it('finds columns that an entry is not found by any more', async () => {
+  it('verify finds search columns that differ from their entry', async () => {
     for (const [change, column] of [
       ["kind = 'login'", 'kind'],
       ["result = 'failed'", 'result'],
@@ -235,7 +235,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect((await check()).checked).toMatchObject({ details: { opened: 310, erased: 2, absent: 0 } })
   })
 
-  it('finds counts of hours that are not those of the entries, and leaves that were changed before their place', async () => {
+  it('verify finds wrong hourly counts and changed pending entries', async () => {
     await sql('update tlog_hourly_counts set entries = entries + 1')
     expect((await found()).every((finding) => finding.startsWith('hourly-count-changed'))).toBe(true)
     await sql('update tlog_hourly_counts set entries = entries - 1')
@@ -246,7 +246,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect((await found())[0]).toMatch(/^pending-changed pending entry/)
   })
 
-  it('finds entries beyond the tree, entries of no log, and a log that is gone', async () => {
+  it('verify finds entries beyond the tree, entries of no log, and a missing log', async () => {
     await sql('update tlog_entries set global_index = 400 where global_index = 310')
     const findings = await found()
     expect(findings).toContainEqual('entry-beyond log 0, entry 400')
@@ -276,7 +276,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     }
   })
 
-  it('goes on from the last good check, and no further back than a forged one', async () => {
+  it('verify --since last continues from the last passed check and ignores a forged record of it', async () => {
     expect((await check(['--since', 'last'])).checked).toMatchObject({ entries: 311, since: null })
     await log.append(requests(5, 500))
     await log.sign()

@@ -66,7 +66,7 @@ it('every witness cosigns every checkpoint, and served checkpoints satisfy a pol
   expect(() => verifyByPolicy(sodiumPrimitives, note, policy)).toThrow()
 })
 
-it('a witness that is down delays only its own cosignature and is asked again', async () => {
+it('a witness that is down delays only its own cosignature and is retried', async () => {
   await until(isCosigned(1, one, two))
   two.instead = { status: 503, body: '' }
   await grow(2)
@@ -82,7 +82,7 @@ it('a witness that is down delays only its own cosignature and is asked again', 
   await until(isCosigned(4, one, two))
 })
 
-it('a witness that reports another size is asked from that size, unless it is larger than the log', async () => {
+it('a witness that reports another size gets a proof from that size, unless it is larger than the log', async () => {
   await until(isCosigned(1, one))
   one.seen = { size: 0, root: one.seen.root }
   await grow(4)

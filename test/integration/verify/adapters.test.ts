@@ -88,7 +88,7 @@ describe.each(frameworks)('the adapter for $name', ({ name, start, startAfterPar
     listeners.set(name, application.listener)
   }
 
-  it('passes the caller and the body of a request that came through the gateway to the handler', async () => {
+  it('the adapter passes the caller and the body of a request that came through the gateway to the handler', async () => {
     const answers = new URL('/.well-known/', service.url ?? service.origin)
     await use(start, {
       jwks: new URL('jwks.json', answers),
@@ -98,7 +98,7 @@ describe.each(frameworks)('the adapter for $name', ({ name, start, startAfterPar
     expect(answer.json).toEqual({ user: session.user, order: { n: 1 } })
   })
 
-  it('refuses a tampered body, a missing signature, an old signature and a foreign key with 401', async () => {
+  it('the adapter refuses a tampered body, a missing signature, an old signature and a foreign key with 401', async () => {
     await use(start)
     expect((await send(name, order(name))).status).toBeLessThan(300)
     const tampered = { ...order(name), body: '{"n":2}' }
@@ -117,7 +117,7 @@ describe.each(frameworks)('the adapter for $name', ({ name, start, startAfterPar
     ])
   })
 
-  it('imports the keys of the service once, and the key of the device for each request', async () => {
+  it('the adapter imports the keys of the service once, and the key of the device for each request', async () => {
     await use(start)
     const orders = [order(name), order(name), order(name)]
     const { createPublicKey } = crypto
@@ -137,21 +137,21 @@ describe.each(frameworks)('the adapter for $name', ({ name, start, startAfterPar
     expect(imports).toBe(orders.length)
   })
 
-  it('refuses a body that is over maxBody with 413', async () => {
+  it('the adapter refuses a body that is over maxBody with 413', async () => {
     await use(start, { maxBody: 6 })
     expect(await refusalOf(await send(name, order(name)))).toEqual([413, undefined])
     await use(start, { maxBody: 7 })
     expect((await send(name, order(name))).status).toBeLessThan(300)
   })
 
-  it('answers 503 while the keys of the service cannot be fetched', async () => {
+  it('the adapter responds with 503 while the keys of the service cannot be fetched', async () => {
     await use(start, { jwks: new URL('http://127.0.0.1:1/jwks.json') })
     const response = await send(name, order(name))
     expect(response.headers.get('retry-after')).toBe('5')
     expect(await refusalOf(response)).toEqual([503, 'unavailable'])
   })
 
-  it('fails with a clear error when something else read the body before', async () => {
+  it('the adapter fails with a clear error when something else read the body before', async () => {
     await use(startAfterParser)
     errors.length = 0
     expect((await send(name, order(name))).status).toBe(500)

@@ -6,7 +6,7 @@ const { appid } = sandboxApp
 const loginPath = 'sns/jscode2session'
 
 describe('exchangeCode', () => {
-  it('gives the openid and the session_key of a fresh code', async () => {
+  it('exchangeCode returns the openid and the session_key of a fresh code', async () => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url)
     const { code, openid } = await sandbox.newCode()
@@ -14,7 +14,7 @@ describe('exchangeCode', () => {
     expect(calls).toEqual([{ api: loginPath, outcome: 'ok', durationMs: expect.any(Number) }])
   })
 
-  it('passes on a unionid, and ignores fields that WeChat adds', async () => {
+  it('exchangeCode returns a unionid and ignores unknown fields', async () => {
     const sandbox = await startSandbox()
     const body = {
       openid: 'o1',
@@ -31,14 +31,14 @@ describe('exchangeCode', () => {
     })
   })
 
-  it('asks for each app with its own secret', async () => {
+  it('exchangeCode sends the secret of the app', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const { code, openid } = await sandbox.newCode(undefined, otherApp.appid)
     expect((await client.exchangeCode(otherApp.appid, code)).openid).toBe(openid)
   })
 
-  it('refuses a second exchange of a code as login_code_used', async () => {
+  it('exchangeCode refuses a second exchange of a code with login_code_used', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const { code } = await sandbox.newCode()
@@ -46,7 +46,7 @@ describe('exchangeCode', () => {
     await expect(client.exchangeCode(appid, code)).rejects.toMatchObject({ code: 'login_code_used' })
   })
 
-  it('makes one HTTP call for concurrent exchanges of one code, and gives all the same result', async () => {
+  it('concurrent exchanges of one code share one HTTP call and its result', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const { code } = await sandbox.newCode()
@@ -58,7 +58,7 @@ describe('exchangeCode', () => {
     expect(await sandbox.calls(loginPath)).toBe(1)
   })
 
-  it('makes one HTTP call for each when codes or apps differ', async () => {
+  it('exchanges of different codes or apps each make an HTTP call', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const exchanges = [
@@ -77,7 +77,7 @@ describe('exchangeCode', () => {
     ['a cut connection', { drop: true }],
     ['an answer that is no JSON', { body: 'oops' }],
     ['a late answer', { delay_ms: 1000 }],
-  ])('never repeats a code after %s', async (_what, fault) => {
+  ])('exchangeCode never sends a code again after %s', async (_what, fault) => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url, { deadlineMs: 200 })
     const { code } = await sandbox.newCode()
@@ -86,7 +86,7 @@ describe('exchangeCode', () => {
     expect(await sandbox.calls(loginPath)).toBe(1)
   })
 
-  it('refuses an empty or endless code without asking', async () => {
+  it('exchangeCode refuses an empty or overlong code without a call', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     for (const code of ['', 'x'.repeat(513)]) {
@@ -95,7 +95,7 @@ describe('exchangeCode', () => {
     expect(await sandbox.calls(loginPath)).toBe(0)
   })
 
-  it('sends a code that holds query syntax as one value', async () => {
+  it('exchangeCode escapes a code that contains query syntax', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const { code } = await sandbox.newCode()
@@ -124,7 +124,7 @@ describe('the table of errcodes', () => {
     [41004, 'wechat_unavailable'],
     [42001, 'wechat_unavailable'],
     [99999, 'wechat_unavailable'],
-  ])('makes errcode %i at login %s, and reports errcode and rid', async (errcode, code) => {
+  ])('errcode %i at a login gives %s, with errcode and rid as cause', async (errcode, code) => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url)
     await sandbox.fault({ path: loginPath, errcode })
@@ -151,7 +151,7 @@ describe('the table of errcodes', () => {
     [45011, 'rate_limited'],
     [-1, 'wechat_unavailable'],
     [40013, 'wechat_unavailable'],
-  ])('makes errcode %i at a phone number %s', async (errcode, code) => {
+  ])('errcode %i for a phone number gives %s', async (errcode, code) => {
     const sandbox = await startSandbox()
     await sandbox.fault({ path: 'wxa/business/getuserphonenumber', errcode })
     await expect(startClient(sandbox.url).client.phoneNumber(appid, 'code')).rejects.toMatchObject({ code })
@@ -162,7 +162,7 @@ describe('the table of errcodes', () => {
     ['invalid appid rid: 664ef1ea-61270f43-2b492c40', '664ef1ea-61270f43-2b492c40'],
     ['missing code, hints: [ req_id: JGHEu.wgE-ctEZVA ]', 'JGHEu.wgE-ctEZVA'],
     ['invalid code', undefined],
-  ])('finds the request id in "%s"', async (errmsg, rid) => {
+  ])('the request id is found in "%s"', async (errmsg, rid) => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url)
     await sandbox.fault({ path: loginPath, body: JSON.stringify({ errcode: 40029, errmsg }) })

@@ -80,9 +80,9 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   )
 }
 
-describe('errors and records of the client hold no secret, code, openid, key or token', () => {
+describe('errors and records of the client contain no secret, code, openid, key or token', () => {
   for (const [path, method] of Object.entries(methods)) {
-    it.each(faults)(`when ${path} meets %s`, async (_what, fault) => {
+    it.each(faults)(`errors and records contain no secrets when ${path} gets %s`, async (_what, fault) => {
       const sandbox = await startWithToken()
       const { client, calls } = startClient(sandbox.url, { deadlineMs: 200 })
       await sandbox.fault({ path, ...fault })
@@ -91,7 +91,7 @@ describe('errors and records of the client hold no secret, code, openid, key or 
       expectNoCanary(calls)
     })
 
-    it(`when ${path} gets bytes that are not HTTP`, async () => {
+    it(`errors and records contain no secrets when ${path} gets bytes that are not HTTP`, async () => {
       const server = await startServer((request) =>
         request.socket.end(`HTTP/9 ${talkative}\r\n\r\n${talkative}`),
       )
@@ -100,14 +100,14 @@ describe('errors and records of the client hold no secret, code, openid, key or 
       expectNoCanary(calls)
     })
 
-    it(`when ${path} cannot connect`, async () => {
+    it(`errors and records contain no secrets when ${path} cannot connect`, async () => {
       const { client, calls } = startClient('http://127.0.0.1:1')
       expectNoCanary(await failureOf(method(client)))
       expectNoCanary(calls)
     })
   }
 
-  it('when all goes well', async () => {
+  it('records of successful calls contain no secrets', async () => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url)
     const { code, openid } = await sandbox.newCode()
@@ -123,7 +123,7 @@ describe('errors and records of the client hold no secret, code, openid, key or 
     ])
   })
 
-  it('when the fetch of the token fails', async () => {
+  it('errors and records contain no secrets when the fetch of the token fails', async () => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url)
     await sandbox.fault({
@@ -134,7 +134,7 @@ describe('errors and records of the client hold no secret, code, openid, key or 
     expectNoCanary(calls)
   })
 
-  it('when the client itself, or its refusal to be made, is printed', () => {
+  it('the printed client, and the error of its constructor, contain no secrets', () => {
     const calls: WechatCall[] = []
     const options = { apps: [sandboxApp], now: () => 0, onCall: (call: WechatCall) => calls.push(call) }
     expectNoCanary(createWechatClient({ ...options, baseUrl: 'http://127.0.0.1:1' }))

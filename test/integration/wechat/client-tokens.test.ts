@@ -17,21 +17,21 @@ async function start(deadlineMs = 3000) {
 }
 
 describe('the access token of the client', () => {
-  it('is fetched once for many calls, concurrent ones included', async () => {
+  it('the access token is fetched once for many calls, concurrent ones included', async () => {
     const { sandbox, check } = await start()
     expect(await Promise.all([check(), check(), check()])).toEqual([true, true, true])
     expect(await check()).toBe(true)
     expect(await sandbox.calls(tokenPath)).toBe(1)
   })
 
-  it('is fetched for each app', async () => {
+  it('an access token is fetched for each app', async () => {
     const { sandbox, client, check } = await start()
     await check()
     expect(await client.checkSession(otherApp.appid, 'alice', 'key')).toBe(false)
     expect(await sandbox.calls(tokenPath)).toBe(2)
   })
 
-  it('is fetched again a minute before it ends', async () => {
+  it('the access token is fetched again a minute before it expires', async () => {
     const { clock, sandbox, check } = await start()
     await check()
     clock.seconds += 7139
@@ -42,7 +42,7 @@ describe('the access token of the client', () => {
     expect(await sandbox.calls(tokenPath)).toBe(2)
   })
 
-  it('is used for half its life when WeChat gives it less than two minutes', async () => {
+  it('an access token with a lifetime under two minutes is used for half of it', async () => {
     const { clock, sandbox, check } = await start()
     const { json } = await sandbox.post(tokenPath, { grant_type: 'client_credential', ...sandboxApp })
     await sandbox.fault({ path: tokenPath, body: JSON.stringify({ ...json, expires_in: 10 }) })
@@ -55,22 +55,25 @@ describe('the access token of the client', () => {
     expect(await sandbox.calls(tokenPath)).toBe(3)
   })
 
-  it.each([40001, 42001])('is fetched again after a %i, and the call made once more', async (errcode) => {
-    const { sandbox, check } = await start()
-    await check()
-    await sandbox.fault({ path: checkPath, errcode })
-    expect(await check()).toBe(true)
-    expect([await sandbox.calls(checkPath), await sandbox.calls(tokenPath)]).toEqual([3, 2])
-  })
+  it.each([40001, 42001])(
+    'errcode %i makes the client fetch a new access token and repeat the call once',
+    async (errcode) => {
+      const { sandbox, check } = await start()
+      await check()
+      await sandbox.fault({ path: checkPath, errcode })
+      expect(await check()).toBe(true)
+      expect([await sandbox.calls(checkPath), await sandbox.calls(tokenPath)]).toEqual([3, 2])
+    },
+  )
 
-  it('survives a forced refresh by somebody else', async () => {
+  it('the client recovers from a forced refresh by another process', async () => {
     const { sandbox, check } = await start()
     await check()
     await sandbox.post(tokenPath, { grant_type: 'client_credential', ...sandboxApp, force_refresh: true })
     expect(await check()).toBe(true)
   })
 
-  it('is not thrown away when the refusal of its predecessor comes late', async () => {
+  it('a late refusal of the old access token does not discard the new one', async () => {
     const { sandbox, check } = await start()
     await check()
     await sandbox.fault({ path: checkPath, errcode: 42001, delay_ms: 300 })
@@ -83,7 +86,7 @@ describe('the access token of the client', () => {
     expect(await sandbox.calls(tokenPath)).toBe(before)
   })
 
-  it('is given up after the second refusal: wechat_unavailable, two calls, and a new token next time', async () => {
+  it('a second refusal gives wechat_unavailable after two calls, and the next call fetches a new access token', async () => {
     const { sandbox, check } = await start()
     await sandbox.fault({ path: checkPath, errcode: 40001, times: 2 })
     await expect(check()).rejects.toMatchObject({ code: 'wechat_unavailable', cause: { errcode: 40001 } })
@@ -92,7 +95,7 @@ describe('the access token of the client', () => {
     expect(await sandbox.calls(tokenPath)).toBe(3)
   })
 
-  it('is fetched once when many calls are refused at the same time', async () => {
+  it('the access token is fetched once when many calls are refused at the same time', async () => {
     const { sandbox, check } = await start()
     await check()
     await sandbox.fault({ path: checkPath, errcode: 42001, times: 3 })
@@ -101,7 +104,7 @@ describe('the access token of the client', () => {
     expect(await sandbox.calls(tokenPath)).toBe(2)
   })
 
-  it('is not asked for again by a call that fails otherwise', async () => {
+  it('a call that fails for another reason does not fetch a new access token', async () => {
     const { sandbox, check } = await start()
     await sandbox.fault({ path: checkPath, errcode: -1 })
     await expect(check()).rejects.toMatchObject({ code: 'wechat_unavailable' })
@@ -115,7 +118,7 @@ describe('the access token of the client', () => {
     ['no token', { body: '{"expires_in":7200}' }, 'wechat_unavailable'],
     ['an endless token', { body: '{"access_token":"t","expires_in":1e9}' }, 'wechat_unavailable'],
   ])(
-    'refuses the call when the fetch ends with %s, and is fetched anew by the next',
+    'a call fails when the fetch of the access token gives %s, and the next call fetches again',
     async (_what, fault, code) => {
       const { sandbox, check } = await start()
       await sandbox.fault({ path: tokenPath, ...fault })
@@ -125,14 +128,14 @@ describe('the access token of the client', () => {
     },
   )
 
-  it('counts against the deadline of the call that waits for it', async () => {
+  it('the fetch of the access token counts against the deadline of the waiting call', async () => {
     const { sandbox, check } = await start(300)
     await sandbox.fault({ path: tokenPath, delay_ms: 200 })
     await sandbox.fault({ path: checkPath, delay_ms: 200 })
     await expect(check()).rejects.toMatchObject({ code: 'wechat_unavailable', cause: { kind: 'timeout' } })
   })
 
-  it('arrives for those who still wait when the caller that began the fetch has run out of time', async () => {
+  it('other calls get the access token when the call that began the fetch has timed out', async () => {
     const { sandbox, calls, check } = await start(600)
     const fetched = () => calls.filter(({ api }) => api === tokenPath).length
     await check()

@@ -10,7 +10,7 @@ const good = { openid: 'o1', session_key: 'o0q0otL8aEzpcZL/FT9WsQ==' }
 const refused = (kind: string) => ({ code: 'wechat_unavailable', cause: { kind } })
 
 describe('the deadline', () => {
-  it('ends a call whose answer does not begin', async () => {
+  it('the deadline ends a call whose response does not begin', async () => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url, { deadlineMs: 200 })
     await sandbox.fault({ path, delay_ms: 5000 })
@@ -21,7 +21,7 @@ describe('the deadline', () => {
     expect(calls).toEqual([{ api: path, outcome: 'failed', durationMs: expect.any(Number) }])
   })
 
-  it('ends a call whose answer trickles', async () => {
+  it('the deadline ends a call whose response arrives slowly', async () => {
     const server = await startServer((_request, response) => {
       response.writeHead(200)
       const drip = setInterval(() => response.write(' '), 20)
@@ -32,7 +32,7 @@ describe('the deadline', () => {
   })
 })
 
-describe('an answer that is not usable', () => {
+describe('an unusable response', () => {
   const { openid, session_key } = good
   it.each([
     ['no JSON', '<html>'],
@@ -46,7 +46,7 @@ describe('an answer that is not usable', () => {
     ['no session_key', JSON.stringify({ openid })],
     ['a session_key that is not 16 bytes', JSON.stringify({ openid, session_key: 'AAAA' })],
     ['an errcode that is no number', JSON.stringify({ ...good, errcode: '40029' })],
-  ])('is %s', async (_what, body) => {
+  ])('an unusable response is refused: %s', async (_what, body) => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url)
     await sandbox.fault({ path, body })
@@ -55,7 +55,7 @@ describe('an answer that is not usable', () => {
     expect(client.lastSeen()).toBeUndefined()
   })
 
-  it('is not UTF-8', async () => {
+  it('a response that is not UTF-8 is refused', async () => {
     const server = await startServer((_request, response) => {
       const [before, after] = JSON.stringify({ ...good, openid: 'o?1' }).split('?')
       response.end(Buffer.concat([Buffer.from(before ?? ''), Buffer.of(0xff), Buffer.from(after ?? '')]))
@@ -64,7 +64,7 @@ describe('an answer that is not usable', () => {
     await expect(exchange).rejects.toMatchObject(refused('malformed'))
   })
 
-  it('is over 64 KiB, and is not read to its end', async () => {
+  it('a response over 64 KiB is refused and not read to its end', async () => {
     const chunk = Buffer.alloc(16 * 1024, ' ')
     let sent = 0
     const server = await startServer((_request, response) => {
@@ -88,7 +88,7 @@ describe('an answer that is not usable', () => {
   it.each([
     ['just fits', 64 * 1024, true],
     ['is one byte over', 64 * 1024 + 1, false],
-  ])('is measured exactly: an answer that %s', async (_what, size, fits) => {
+  ])('the size of a response is measured exactly: one that %s', async (_what, size, fits) => {
     const server = await startServer((_request, response) => response.end(JSON.stringify(good).padEnd(size)))
     const exchange = startClient(server.url).client.exchangeCode(appid, 'code')
     expect(
@@ -99,26 +99,32 @@ describe('an answer that is not usable', () => {
     ).toBe(fits)
   })
 
-  it.each([201, 301, 302, 307, 400, 403, 500, 503])('has status %i', async (status) => {
-    const sandbox = await startSandbox()
-    await sandbox.fault({ path, status, body: JSON.stringify(good) })
-    const exchange = startClient(sandbox.url).client.exchangeCode(appid, 'code')
-    await expect(exchange).rejects.toMatchObject(refused('status'))
-  })
+  it.each([201, 301, 302, 307, 400, 403, 500, 503])(
+    'a response with status %i is refused',
+    async (status) => {
+      const sandbox = await startSandbox()
+      await sandbox.fault({ path, status, body: JSON.stringify(good) })
+      const exchange = startClient(sandbox.url).client.exchangeCode(appid, 'code')
+      await expect(exchange).rejects.toMatchObject(refused('status'))
+    },
+  )
 
-  it.each([301, 302, 303, 307, 308])('sends the client elsewhere with %i: it does not go', async (status) => {
-    const elsewhere = await startServer((_request, response) => response.end(JSON.stringify(good)))
-    const server = await startServer((request, response) => {
-      response.writeHead(status, { location: `${elsewhere.url}${request.url}` }).end()
-    })
-    const exchange = startClient(server.url).client.exchangeCode(appid, 'code')
-    await expect(exchange).rejects.toMatchObject(refused('status'))
-    expect([server.count(), elsewhere.count()]).toEqual([1, 0])
-  })
+  it.each([301, 302, 303, 307, 308])(
+    'the client does not follow a redirect with status %i',
+    async (status) => {
+      const elsewhere = await startServer((_request, response) => response.end(JSON.stringify(good)))
+      const server = await startServer((request, response) => {
+        response.writeHead(status, { location: `${elsewhere.url}${request.url}` }).end()
+      })
+      const exchange = startClient(server.url).client.exchangeCode(appid, 'code')
+      await expect(exchange).rejects.toMatchObject(refused('status'))
+      expect([server.count(), elsewhere.count()]).toEqual([1, 0])
+    },
+  )
 })
 
 describe('a connection that fails', () => {
-  it('is cut after the request', async () => {
+  it('a call fails when the connection is closed after the request', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     await sandbox.fault({ path, drop: true })
@@ -126,7 +132,7 @@ describe('a connection that fails', () => {
     expect(await sandbox.calls(path)).toBe(1)
   })
 
-  it('is cut after the request although it was kept alive: the request is not sent again', async () => {
+  it('a request is not sent again when a kept-alive connection is closed after it', async () => {
     const ports: (number | undefined)[] = []
     const server = await startServer((request, response) => {
       ports.push(request.socket.remotePort)
@@ -143,7 +149,7 @@ describe('a connection that fails', () => {
     expect(ports[1]).toBe(ports[0])
   })
 
-  it('is cut in the middle of the answer', async () => {
+  it('a call fails when the connection is closed in the middle of the response', async () => {
     const server = await startServer((_request, response) => {
       response.writeHead(200, { 'content-length': '1000' })
       response.write('{"openid"', () => response.destroy())
@@ -152,7 +158,7 @@ describe('a connection that fails', () => {
     await expect(exchange).rejects.toMatchObject(refused('network'))
   })
 
-  it('is refused, and the failure names the reason', async () => {
+  it('a refused connection fails the call with the reason', async () => {
     const server = await startServer(() => undefined)
     const port = new URL(server.url).port
     const { client } = startClient(`http://127.0.0.2:${port}`)
@@ -162,24 +168,27 @@ describe('a connection that fails', () => {
 })
 
 describe('the transport', () => {
-  it('reads JSON under any content type, and behind a byte order mark', async () => {
+  it('the transport parses JSON under any content type and after a byte order mark', async () => {
     const server = await startServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/html' }).end(`\uFEFF${JSON.stringify(good)}`)
     })
     expect(await startClient(server.url).client.exchangeCode(appid, 'code')).toMatchObject({ openid: 'o1' })
   })
 
-  it.each(['', '/', '/wechat', '/wechat/'])('keeps the path "%s" of the base URL', async (prefix) => {
-    const urls: (string | undefined)[] = []
-    const server = await startServer((request, response) => {
-      urls.push(request.url)
-      response.end(JSON.stringify(good))
-    })
-    await startClient(`${server.url}${prefix}`).client.exchangeCode(appid, 'code')
-    expect(urls[0]?.split('?')[0]).toBe(`${prefix.replace(/\/$/, '')}/sns/jscode2session`)
-  })
+  it.each(['', '/', '/wechat', '/wechat/'])(
+    'the transport keeps the path "%s" of the base URL',
+    async (prefix) => {
+      const urls: (string | undefined)[] = []
+      const server = await startServer((request, response) => {
+        urls.push(request.url)
+        response.end(JSON.stringify(good))
+      })
+      await startClient(`${server.url}${prefix}`).client.exchangeCode(appid, 'code')
+      expect(urls[0]?.split('?')[0]).toBe(`${prefix.replace(/\/$/, '')}/sns/jscode2session`)
+    },
+  )
 
-  it('remembers when WeChat was last seen: an answer or a refusal, but no failure', async () => {
+  it('the transport records when WeChat last responded, also with a refusal', async () => {
     const clock = newClock()
     const sandbox = await startSandbox(clock)
     const { client } = startClient(sandbox.url, { clock })
@@ -196,7 +205,7 @@ describe('the transport', () => {
     expect(client.lastSeen()).toBe(start + 10)
   })
 
-  it('lets a running call end when it closes, and refuses later ones', async () => {
+  it('a closed transport finishes running calls and refuses later ones', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const { code, openid } = await sandbox.newCode()

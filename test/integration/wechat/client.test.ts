@@ -8,7 +8,7 @@ import { otherApp, type RunningSandbox, startClient, startSandbox } from './fixt
 const { appid } = sandboxApp
 
 describe('checkSession', () => {
-  it('is true for the current session_key and false for the one before', async () => {
+  it('checkSession returns true for the current session_key and false for the previous one', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const first = await client.exchangeCode(appid, (await sandbox.newCode('alice')).code)
@@ -19,14 +19,14 @@ describe('checkSession', () => {
     expect(await client.checkSession(appid, 'bob', second.sessionKey)).toBe(false)
   })
 
-  it('does not take an answer without an errcode for a yes', async () => {
+  it('checkSession fails on a response without an errcode', async () => {
     const sandbox = await startSandbox()
     await sandbox.fault({ path: 'wxa/checksession', body: '{}' })
     const check = startClient(sandbox.url).client.checkSession(appid, 'alice', 'key')
     await expect(check).rejects.toMatchObject({ code: 'wechat_unavailable' })
   })
 
-  it("signs as WeChat's published vector does, with the text of the session_key as the key", () => {
+  it("checkSession signs as in WeChat's published example, with the text of the session_key as the key", () => {
     const sessionKey = 'o0q0otL8aEzpcZL/FT9WsQ=='
     expect(userSignature(sessionKey, '{"foo":"bar"}')).toBe(
       '654571f79995b2ce1e149e53c0a33dc39c0a74090db514261454e8dbe432aa0b',
@@ -45,7 +45,7 @@ describe('verifySoter', () => {
       (await sandbox.post('sandbox/soter', { openid: 'alice', challenge: '付款 "1.00"' })).json,
     )
 
-  it('is true for exactly the text that the device of this user signed', async () => {
+  it('verifySoter returns true only for the text that the device of this user signed', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const { resultJSON: json, resultJSONSignature: signature } = await confirm(sandbox)
@@ -56,7 +56,7 @@ describe('verifySoter', () => {
     expect(await client.verifySoter(appid, 'alice', json, '')).toBe(false)
   })
 
-  it('is false, without asking, for what is too long to come from a device', async () => {
+  it('verifySoter returns false without a call for a result longer than a device produces', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     expect(await client.verifySoter(appid, 'alice', 'x'.repeat(16_385), 'sig')).toBe(false)
@@ -64,14 +64,14 @@ describe('verifySoter', () => {
     expect(await sandbox.calls(path)).toBe(0)
   })
 
-  it('takes is_ok alone for an answer, as the biometrics guide shows it', async () => {
+  it('verifySoter accepts a response with only is_ok, as in the biometrics guide', async () => {
     const sandbox = await startSandbox()
     await sandbox.fault({ path, body: '{"is_ok":true}' })
     expect(await startClient(sandbox.url).client.verifySoter(appid, 'alice', '{}', 'sig')).toBe(true)
   })
 
   it.each(['{"errcode":0,"errmsg":"ok"}', '{"errcode":0,"is_ok":"true"}', '{"errcode":-1,"is_ok":true}'])(
-    'does not take %s for a yes',
+    'verifySoter fails on %s',
     async (body) => {
       const sandbox = await startSandbox()
       await sandbox.fault({ path, body })
@@ -88,7 +88,7 @@ describe('phoneNumber', () => {
     return z.object({ code: z.string(), phoneNumber: z.string() }).parse(json)
   }
 
-  it('gives the number once; a used, unknown, empty or endless code is payload_invalid', async () => {
+  it('phoneNumber returns the number once and refuses a used, unknown, empty or overlong code with payload_invalid', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const { code, phoneNumber } = await newCode(sandbox)
@@ -101,7 +101,7 @@ describe('phoneNumber', () => {
     expect(await sandbox.calls(path)).toBe(3)
   })
 
-  it('refuses the code of another user when the openid is given', async () => {
+  it('phoneNumber refuses the code of another user when the openid is given', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const { code } = await newCode(sandbox)
@@ -109,7 +109,7 @@ describe('phoneNumber', () => {
     expect(await client.phoneNumber(appid, code)).toMatchObject({ countryCode: '86' })
   })
 
-  it('refuses a number whose watermark names another app', async () => {
+  it('phoneNumber refuses a number whose watermark names another app', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const info = { phoneNumber: '13800000000', purePhoneNumber: '13800000000', countryCode: 86 }
@@ -122,7 +122,7 @@ describe('phoneNumber', () => {
 })
 
 describe('createWechatClient', () => {
-  it('knows its apps, and refuses others without asking', async () => {
+  it('createWechatClient accepts its own apps and refuses others without a call', async () => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url)
     expect([client.hasApp(appid), client.hasApp('wx0'), client.hasApp('__proto__')]).toEqual([
@@ -144,7 +144,7 @@ describe('createWechatClient', () => {
     ['credentials', 'https://user:password@api.weixin.qq.com'],
     ['a query', 'https://api.weixin.qq.com/?a=b'],
     ['a fragment', 'https://api.weixin.qq.com/#a'],
-  ])('refuses a base URL with %s', (_what, baseUrl) => {
+  ])('createWechatClient refuses a base URL with %s', (_what, baseUrl) => {
     expect(() => createWechatClient({ baseUrl, apps: [sandboxApp], now: () => 0 })).toThrow(TypeError)
   })
 
@@ -152,7 +152,7 @@ describe('createWechatClient', () => {
     ['an app twice', [sandboxApp, sandboxApp]],
     ['an empty appid', [{ appid: '', secret: 'x' }]],
     ['an empty secret', [{ appid: 'x', secret: '' }]],
-  ])('refuses %s', (_what, apps) => {
+  ])('createWechatClient refuses %s', (_what, apps) => {
     expect(() => createWechatClient({ baseUrl: 'https://api.weixin.qq.com', apps, now: () => 0 })).toThrow(
       TypeError,
     )

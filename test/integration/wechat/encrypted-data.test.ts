@@ -24,7 +24,7 @@ const rawData =
   '{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol6503Iuswjjn6nIGBiaycAjAtpujxyzYsrztuuICqIM5ibXQ/0"}'
 const rawSignature = '75e81ceda165f4ffa64f4068af58c64b8f54b88c'
 
-it("takes the signature of WeChat's own example, and no other", () => {
+it("the signature of WeChat's example is accepted, and no other", () => {
   expect(isRawDataSigned(sessionKey, rawData, rawSignature)).toBe(true)
   expect(isRawDataSigned(sessionKey, `${rawData} `, rawSignature)).toBe(false)
   expect(isRawDataSigned('AAAAAAAAAAAAAAAAAAAAAA==', rawData, rawSignature)).toBe(false)
@@ -33,7 +33,7 @@ it("takes the signature of WeChat's own example, and no other", () => {
     expect(isRawDataSigned(sessionKey, rawData, signature)).toBe(false)
 })
 
-it('opens what was encrypted with the decoded key, in any language', () => {
+it('data encrypted with the decoded key is decrypted, in any language', () => {
   const { encryptedData } = sealed({ nickName: '小明 😀', gender: 1 })
   expect(open({ data: encryptedData })).toEqual({
     nickName: '小明 😀',
@@ -42,14 +42,14 @@ it('opens what was encrypted with the decoded key, in any language', () => {
   })
 })
 
-it('takes a watermark up to 300 seconds old and up to 60 seconds ahead', () => {
+it('a watermark is accepted up to 300 seconds old and up to 60 seconds ahead', () => {
   for (const timestamp of [now - 300, now + 60])
     expect(open({ data: sealed({}, timestamp).encryptedData }).watermark.timestamp).toBe(timestamp)
   for (const timestamp of [now - 301, now + 61])
     expect(codeOf(() => open({ data: sealed({}, timestamp).encryptedData }))).toBe('payload_invalid')
 })
 
-it('refuses everything else with the same words: payload_invalid', () => {
+it('every other input is refused with the same payload_invalid text', () => {
   const good = sealed({ a: 1 }).encryptedData
   const watermark = { appid, timestamp: now }
   const refused = [

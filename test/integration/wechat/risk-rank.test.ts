@@ -15,7 +15,7 @@ async function visitor(sandbox: RunningSandbox): Promise<string> {
 }
 
 describe('the risk rank of a user', () => {
-  it.each([0, 1, 2, 3, 4])('is what WeChat says: %i', async (risk_rank) => {
+  it.each([0, 1, 2, 3, 4])('riskRank returns the rank of WeChat: %i', async (risk_rank) => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url, { clock: sandbox.clock })
     const openid = await visitor(sandbox)
@@ -27,7 +27,7 @@ describe('the risk rank of a user', () => {
     ])
   })
 
-  it('is 0 for a user of whom nothing was said, and one user’s is not another’s', async () => {
+  it('riskRank returns 0 for a user without a set rank, and each user has a separate rank', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url, { clock: sandbox.clock })
     const [risky, other] = [await visitor(sandbox), await visitor(sandbox)]
@@ -36,7 +36,7 @@ describe('the risk rank of a user', () => {
     expect(await client.riskRank(appid, risky, '2001:db8::')).toBe(4)
   })
 
-  it('is asked with the parameters that the page requires, and no more', async () => {
+  it('riskRank sends exactly the required parameters', async () => {
     let asked = ''
     const server = await startServer((request, response) => {
       if (request.url?.startsWith('/cgi-bin/stable_token')) {
@@ -54,7 +54,7 @@ describe('the risk rank of a user', () => {
   })
 
   it.each(['{"errcode":0,"errmsg":"ok"}', '{"risk_rank":5}', '{"risk_rank":-1}', '{"risk_rank":"0"}'])(
-    'is not read from %s',
+    'riskRank fails on the response %s',
     async (body) => {
       const sandbox = await startSandbox()
       const { client } = startClient(sandbox.url, { clock: sandbox.clock })
@@ -73,7 +73,7 @@ describe('the risk rank of a user', () => {
     [45009, 'login_busy'],
     [45011, 'login_busy'],
     [99999, 'wechat_unavailable'],
-  ])('is refused with errcode %i as %s, in one call', async (errcode, code) => {
+  ])('errcode %i gives %s after one call', async (errcode, code) => {
     const sandbox = await startSandbox()
     const { client, calls } = startClient(sandbox.url, { clock: sandbox.clock })
     const openid = await visitor(sandbox)
@@ -84,7 +84,7 @@ describe('the risk rank of a user', () => {
     expect(calls.at(-1)?.rid).toMatch(/^[0-9a-f]{8}-/)
   })
 
-  it('is asked once more with a new access token when WeChat refuses the old one', async () => {
+  it('riskRank repeats the call once with a new access token when WeChat refuses the old one', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url, { clock: sandbox.clock })
     const openid = await visitor(sandbox)
@@ -93,7 +93,7 @@ describe('the risk rank of a user', () => {
     expect(await sandbox.calls(path)).toBe(2)
   })
 
-  it('is waited for until the deadline', async () => {
+  it('riskRank fails at the deadline', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url, { clock: sandbox.clock, deadlineMs: 200 })
     const openid = await visitor(sandbox)
@@ -111,7 +111,7 @@ describe('the sandbox', () => {
     return json
   }
 
-  it('knows no rank of who was not there in the last 30 minutes, but for a test', async () => {
+  it('the sandbox returns a rank only for users of the last 30 minutes, except in a test call', async () => {
     const sandbox = await startSandbox()
     const openid = await visitor(sandbox)
     expect(await ask(sandbox, body)).toMatchObject({ errcode: 61010 })
@@ -122,7 +122,7 @@ describe('the sandbox', () => {
     expect(await ask(sandbox, { ...body, openid })).toMatchObject({ errcode: 61010 })
   })
 
-  it('wants an access token of the app, a scene and an address', async () => {
+  it('the sandbox requires an access token of the app, a scene and an address', async () => {
     const sandbox = await startSandbox()
     expect((await sandbox.post(path, body)).json.errcode).toBe(41001)
     expect(await ask(sandbox, { ...body, appid: 'wx0000000000000000' })).toMatchObject({ errcode: 40013 })
@@ -131,7 +131,7 @@ describe('the sandbox', () => {
     expect(await ask(sandbox, 'no json')).toMatchObject({ errcode: 47001 })
   })
 
-  it('takes ranks from 0 to 4 for its own apps', async () => {
+  it('the sandbox accepts ranks from 0 to 4 for its own apps only', async () => {
     const sandbox = await startSandbox()
     const openid = await visitor(sandbox)
     const set = async (asked: unknown) => (await sandbox.post('sandbox/risk-ranks', asked)).status

@@ -9,7 +9,7 @@ const raw = (sandbox: RunningSandbox) =>
   fetch(`${sandbox.url}/${path}?${new URLSearchParams(login('unknown'))}`)
 
 describe('the failures of the sandbox', () => {
-  it('answers the next `times` calls with an errcode, and then as always', async () => {
+  it('a failure applies to the next `times` calls only', async () => {
     const sandbox = await startSandbox()
     await sandbox.fault({ path: `/${path}`, errcode: 40226, times: 2 })
     const errcodes = []
@@ -17,14 +17,14 @@ describe('the failures of the sandbox', () => {
     expect(errcodes).toEqual([40226, 40226, 40029])
   })
 
-  it('leaves other paths alone', async () => {
+  it('a failure applies to its path only', async () => {
     const sandbox = await startSandbox()
     await sandbox.fault({ path: 'wxa/checksession', errcode: -1 })
     expect((await sandbox.get(path, login('unknown'))).json.errcode).toBe(40029)
     expect((await sandbox.get('wxa/checksession', {})).json.errcode).toBe(-1)
   })
 
-  it('plays failures of one path in the order in which they came', async () => {
+  it('failures of one path apply in the order in which they were set', async () => {
     const sandbox = await startSandbox()
     await sandbox.fault({ path, errcode: -1 })
     await sandbox.fault({ path, errcode: 45011 })
@@ -32,21 +32,21 @@ describe('the failures of the sandbox', () => {
     expect((await sandbox.get(path, login('unknown'))).json.errcode).toBe(45011)
   })
 
-  it.each([500, 503, 302, 204, 404])('answers with status %i', async (status) => {
+  it.each([500, 503, 302, 204, 404])('a failure can return the status %i', async (status) => {
     const sandbox = await startSandbox()
     await sandbox.fault({ path, status })
     const response = await fetch(`${sandbox.url}/${path}`, { redirect: 'manual' })
     expect(response.status).toBe(status)
   })
 
-  it('answers with a text that is not JSON', async () => {
+  it('a failure can return text that is not JSON', async () => {
     const sandbox = await startSandbox()
     await sandbox.fault({ path, body: '<html>', status: 502 })
     const response = await raw(sandbox)
     expect([response.status, await response.text()]).toEqual([502, '<html>'])
   })
 
-  it('is late, after the call had its effect', async () => {
+  it('a failure can delay the response after the call had its effect', async () => {
     const sandbox = await startSandbox()
     const { code, openid } = await sandbox.newCode()
     await sandbox.fault({ path, delay_ms: 150 })
@@ -58,7 +58,7 @@ describe('the failures of the sandbox', () => {
     expect(performance.now() - started).toBeGreaterThanOrEqual(149)
   })
 
-  it('cuts the connection, after the call had its effect', async () => {
+  it('a failure can close the connection after the call had its effect', async () => {
     const sandbox = await startSandbox()
     const { code } = await sandbox.newCode()
     await sandbox.fault({ path, drop: true })
@@ -66,7 +66,7 @@ describe('the failures of the sandbox', () => {
     expect((await sandbox.get(path, login(code))).json.errcode).toBe(40163)
   })
 
-  it('does not do a call that it answers with an errcode', async () => {
+  it('a call that gets a set errcode has no effect', async () => {
     const sandbox = await startSandbox()
     const { code, openid } = await sandbox.newCode()
     await sandbox.fault({ path, errcode: -1 })
@@ -74,7 +74,7 @@ describe('the failures of the sandbox', () => {
     expect((await sandbox.get(path, login(code))).json.openid).toBe(openid)
   })
 
-  it('counts the calls of every path, faulty ones included', async () => {
+  it('the sandbox counts the calls of every path, including failed ones', async () => {
     const sandbox = await startSandbox()
     await sandbox.fault({ path, status: 500 })
     await raw(sandbox)
@@ -93,7 +93,7 @@ describe('the failures of the sandbox', () => {
 describe('the control routes of the sandbox', () => {
   const { appid } = sandboxApp
 
-  it('make a code for the user that is named, and else for a new one', async () => {
+  it('the control route creates a code for the given user, or else for a new one', async () => {
     const sandbox = await startSandbox()
     expect((await sandbox.newCode('alice')).openid).toBe('alice')
     const [first, second] = [await sandbox.newCode(), await sandbox.newCode()]
@@ -123,7 +123,7 @@ describe('the control routes of the sandbox', () => {
     ['faults', { path, delay_ms: -1 }, 'delay_ms'],
     ['faults', { path, drop: false }, 'drop'],
     ['faults', { path, errcode: -1, times: 0 }, 'times'],
-  ])('refuse %s %j with a 400 that says why', async (route, body, words) => {
+  ])('the control route %s refuses %j with 400 and a reason', async (route, body, words) => {
     const sandbox = await startSandbox()
     const { status, json } = await sandbox.post(`sandbox/${route}`, body)
     expect(status).toBe(400)
@@ -131,7 +131,7 @@ describe('the control routes of the sandbox', () => {
     expect(json.error).toContain(words)
   })
 
-  it('answer an unknown route with 404 and a huge body with 413, as JSON', async () => {
+  it('the control routes return 404 for an unknown route and 413 for an oversized body', async () => {
     const sandbox = await startSandbox()
     expect((await sandbox.get('sandbox/unknown', {})).status).toBe(404)
     expect((await sandbox.get('cgi-bin/token', {})).status).toBe(404)
@@ -140,7 +140,7 @@ describe('the control routes of the sandbox', () => {
 })
 
 describe('createSandbox', () => {
-  it('draws codes, openids and session keys from the source that it is given', async () => {
+  it('createSandbox takes codes, openids and session keys from the given random source', async () => {
     const sandbox = createSandbox({ apps: [sandboxApp], random: (size) => new Uint8Array(size).fill(7) })
     const { url } = await sandbox.start(0, '127.0.0.1')
     try {
@@ -155,7 +155,7 @@ describe('createSandbox', () => {
     }
   })
 
-  it('refuses a second start, starts anew after a close, and closes twice without complaint', async () => {
+  it('a sandbox refuses a second start, starts again after it was closed, and may be closed twice', async () => {
     const sandbox = createSandbox({ apps: [sandboxApp] })
     await sandbox.start(0, '127.0.0.1')
     await expect(sandbox.start(0, '127.0.0.1')).rejects.toThrow('already running')
@@ -167,7 +167,7 @@ describe('createSandbox', () => {
     await expect(fetch(`${url}/sandbox/calls`)).rejects.toThrow()
   })
 
-  it('says so when its port is taken, and can then start on another', async () => {
+  it('a sandbox fails to start on a used port and can then start on another', async () => {
     const { url } = await startSandbox()
     const sandbox = createSandbox({ apps: [sandboxApp] })
     await expect(sandbox.start(Number(new URL(url).port), '127.0.0.1')).rejects.toThrow('EADDRINUSE')

@@ -8,7 +8,7 @@ const path = 'sns/jscode2session'
 const login = (code: string) => ({ appid, secret, js_code: code, grant_type: 'authorization_code' })
 
 describe('sns/jscode2session of the sandbox', () => {
-  it('answers a fresh code with openid and session_key alone, as text, without errcode and unionid', async () => {
+  it('jscode2session returns only openid and session_key for a fresh code, as text', async () => {
     const sandbox = await startSandbox()
     const { code, openid } = await sandbox.newCode()
     const { status, type, json } = await sandbox.get(path, login(code))
@@ -20,20 +20,20 @@ describe('sns/jscode2session of the sandbox', () => {
     expect(Buffer.from(String(json.session_key), 'base64')).toHaveLength(16)
   })
 
-  it('ends every errmsg with a request id', async () => {
+  it('every errmsg ends with a request id', async () => {
     const sandbox = await startSandbox()
     const { json } = await sandbox.get(path, login('never-issued'))
     expect(json.errmsg).toMatch(/^invalid code, rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$/)
   })
 
-  it('refuses the second use of a code with 40163', async () => {
+  it('jscode2session refuses the second use of a code with 40163', async () => {
     const sandbox = await startSandbox()
     const { code } = await sandbox.newCode()
     await sandbox.get(path, login(code))
     expect((await sandbox.get(path, login(code))).json.errcode).toBe(40163)
   })
 
-  it('takes a code for 5 minutes and not a second longer', async () => {
+  it('jscode2session accepts a code for exactly 5 minutes', async () => {
     const sandbox = await startSandbox()
     const [inTime, late] = [await sandbox.newCode(), await sandbox.newCode()]
     sandbox.clock.seconds += 299
@@ -42,7 +42,7 @@ describe('sns/jscode2session of the sandbox', () => {
     expect((await sandbox.get(path, login(late.code))).json.errcode).toBe(40029)
   })
 
-  it('forgets codes after 10 minutes: a reuse is then 40029', async () => {
+  it('jscode2session refuses a used code with 40029 after 10 minutes', async () => {
     const sandbox = await startSandbox()
     const { code } = await sandbox.newCode()
     await sandbox.get(path, login(code))
@@ -60,7 +60,7 @@ describe('sns/jscode2session of the sandbox', () => {
     ['an empty secret', { secret: '' }, 41004],
     ['an empty code', { js_code: '' }, 41008],
     ['another grant type', { grant_type: 'client_credential' }, 40002],
-  ])('refuses %s, and the code stays good', async (_what, change, errcode) => {
+  ])('jscode2session refuses %s, and the code stays valid', async (_what, change, errcode) => {
     const sandbox = await startSandbox()
     const { code, openid } = await sandbox.newCode()
     const { status, json } = await sandbox.get(path, { ...login(code), ...change })
@@ -73,19 +73,19 @@ describe('sns/jscode2session of the sandbox', () => {
     ['secret', 41004],
     ['js_code', 41008],
     ['grant_type', 40002],
-  ])('refuses a query without %s', async (name, errcode) => {
+  ])('jscode2session refuses a query without %s', async (name, errcode) => {
     const sandbox = await startSandbox()
     const query = Object.entries(login((await sandbox.newCode()).code)).filter(([key]) => key !== name)
     expect((await sandbox.get(path, Object.fromEntries(query))).json.errcode).toBe(errcode)
   })
 
-  it('refuses the code of another app with 40029', async () => {
+  it('jscode2session refuses the code of another app with 40029', async () => {
     const sandbox = await startSandbox()
     const { code } = await sandbox.newCode(undefined, otherApp.appid)
     expect((await sandbox.get(path, login(code))).json.errcode).toBe(40029)
   })
 
-  it('gives a user 100 calls a minute, then 45011, and leaves other users alone', async () => {
+  it('jscode2session allows 100 calls a minute per user, then returns 45011', async () => {
     const sandbox = await startSandbox()
     const { code, openid } = await sandbox.newCode()
     for (let i = 0; i < 100; i++) expect((await sandbox.get(path, login(code))).json.errcode).not.toBe(45011)
@@ -108,7 +108,7 @@ describe('wxa/checksession of the sandbox', () => {
     sig_method: 'hmac_sha256',
   })
 
-  it('accepts the latest session_key of the user and no longer the one before', async () => {
+  it('checksession accepts only the latest session_key of the user', async () => {
     const sandbox = await startSandbox()
     const token = await sandbox.token()
     const first = await sandbox.newCode()
@@ -125,7 +125,7 @@ describe('wxa/checksession of the sandbox', () => {
     expect([await check(old.session_key), await check(latest.session_key)]).toEqual([87009, 0])
   })
 
-  it('refuses a signature keyed with the decoded bytes, a stranger, and another method', async () => {
+  it('checksession refuses a signature made with the decoded key, another user, and another method', async () => {
     const sandbox = await startSandbox()
     const token = await sandbox.token()
     const { code, openid } = await sandbox.newCode()

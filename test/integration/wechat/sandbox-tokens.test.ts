@@ -11,7 +11,7 @@ const useOf = async (sandbox: RunningSandbox, access_token: unknown) =>
     .json.errcode
 
 describe('cgi-bin/stable_token of the sandbox', () => {
-  it('gives the same token while it is valid, and one of its own to every app', async () => {
+  it('stable_token returns the same token while it is valid, and a separate one for every app', async () => {
     const sandbox = await startSandbox()
     const first = await tokenOf(sandbox)
     expect(first).toEqual({ access_token: expect.any(String), expires_in: 7200 })
@@ -20,7 +20,7 @@ describe('cgi-bin/stable_token of the sandbox', () => {
     expect((await tokenOf(sandbox, otherApp)).access_token).not.toBe(first.access_token)
   })
 
-  it('renews in the last 5 minutes, in which both tokens work', async () => {
+  it('stable_token renews a token in its last 5 minutes, in which both tokens work', async () => {
     const sandbox = await startSandbox()
     const first = await tokenOf(sandbox)
     sandbox.clock.seconds += 6900
@@ -35,7 +35,7 @@ describe('cgi-bin/stable_token of the sandbox', () => {
     ])
   })
 
-  it('ends the old token at once when a refresh is forced', async () => {
+  it('a forced refresh ends the old token at once', async () => {
     const sandbox = await startSandbox()
     const first = await tokenOf(sandbox)
     const second = await tokenOf(sandbox, { force_refresh: true })
@@ -45,7 +45,7 @@ describe('cgi-bin/stable_token of the sandbox', () => {
     ])
   })
 
-  it('does not refresh twice within 30 s, and not more than 20 times a day', async () => {
+  it('stable_token does not refresh twice within 30 s or more than 20 times a day', async () => {
     const sandbox = await startSandbox()
     const first = await tokenOf(sandbox, { force_refresh: true })
     sandbox.clock.seconds += 29
@@ -67,16 +67,16 @@ describe('cgi-bin/stable_token of the sandbox', () => {
     ['a wrong secret', { secret: 'wrong' }, 40125],
     ['another grant type', { grant_type: 'authorization_code' }, 40002],
     ['a force_refresh that is not a boolean', { force_refresh: 'yes' }, 47001],
-  ])('refuses %s', async (_what, change, errcode) => {
+  ])('stable_token refuses %s', async (_what, change, errcode) => {
     expect((await tokenOf(await startSandbox(), change)).errcode).toBe(errcode)
   })
 
-  it('refuses a body that is not JSON with 47001', async () => {
+  it('stable_token refuses a body that is not JSON with 47001', async () => {
     const sandbox = await startSandbox()
     expect((await sandbox.post(path, 'grant_type=client_credential')).json.errcode).toBe(47001)
   })
 
-  it('is a POST only', async () => {
+  it('stable_token accepts POST only', async () => {
     const sandbox = await startSandbox()
     expect((await sandbox.get(path, request)).status).toBe(404)
   })
@@ -97,13 +97,16 @@ describe('the access token of the sandbox', () => {
       (sandbox, query) => sandbox.post('wxa/business/getuserphonenumber', {}, query),
     ],
   ]
-  it.each(uses)('is required by %s: missing 41001, invented 40001, expired 42001', async (_path, use) => {
-    const sandbox = await startSandbox()
-    const token = await sandbox.token()
-    expect((await use(sandbox, {})).json.errcode).toBe(41001)
-    expect((await use(sandbox, { access_token: 'invented' })).json.errcode).toBe(40001)
-    expect([40001, 41001, 42001]).not.toContain((await use(sandbox, { access_token: token })).json.errcode)
-    sandbox.clock.seconds += 7200
-    expect((await use(sandbox, { access_token: token })).json.errcode).toBe(42001)
-  })
+  it.each(uses)(
+    'the access token is required by %s: missing 41001, invented 40001, expired 42001',
+    async (_path, use) => {
+      const sandbox = await startSandbox()
+      const token = await sandbox.token()
+      expect((await use(sandbox, {})).json.errcode).toBe(41001)
+      expect((await use(sandbox, { access_token: 'invented' })).json.errcode).toBe(40001)
+      expect([40001, 41001, 42001]).not.toContain((await use(sandbox, { access_token: token })).json.errcode)
+      sandbox.clock.seconds += 7200
+      expect((await use(sandbox, { access_token: token })).json.errcode).toBe(42001)
+    },
+  )
 })

@@ -21,7 +21,7 @@ describe('SOTER in the sandbox', () => {
     return (await sandbox.post('cgi-bin/soter/verify_signature', body, query)).json
   }
 
-  it('signs a result with the fields of a device and a counter that rises for each user', async () => {
+  it('the sandbox signs a SOTER result with the fields of a device and a rising counter per user', async () => {
     const sandbox = await startSandbox()
     const first = JSON.parse((await confirm(sandbox, 'alice', 'challenge "1"')).resultJSON)
     expect(Object.keys(first)).toEqual([
@@ -40,7 +40,7 @@ describe('SOTER in the sandbox', () => {
     expect(JSON.parse((await confirm(sandbox, 'bob', '3')).resultJSON).counter).toBe(1)
   })
 
-  it('verifies exactly this text for exactly this user', async () => {
+  it('the sandbox verifies a SOTER result for its exact text and user only', async () => {
     const sandbox = await startSandbox()
     const { resultJSON: json, resultJSONSignature: signature } = await confirm(sandbox, 'alice', '付款 1.00')
     expect(await verify(sandbox, 'alice', json, signature)).toEqual({ errcode: 0, errmsg: 'ok', is_ok: true })
@@ -56,7 +56,7 @@ describe('SOTER in the sandbox', () => {
       expect(await verify(sandbox, ...wrong)).toMatchObject({ errcode: 0, is_ok: false })
   })
 
-  it('has another key after every start', async () => {
+  it('the sandbox has another SOTER key after every start', async () => {
     const { resultJSON: json, resultJSONSignature: signature } = await confirm(
       await startSandbox(),
       'alice',
@@ -65,7 +65,7 @@ describe('SOTER in the sandbox', () => {
     expect((await verify(await startSandbox(), 'alice', json, signature)).is_ok).toBe(false)
   })
 
-  it('refuses a body that is not JSON with 47001', async () => {
+  it('the SOTER route refuses a body that is not JSON with 47001', async () => {
     const sandbox = await startSandbox()
     const query = { access_token: await sandbox.token() }
     expect((await sandbox.post('cgi-bin/soter/verify_signature', 'openid=alice', query)).json.errcode).toBe(
@@ -85,7 +85,7 @@ describe('wxa/business/getuserphonenumber of the sandbox', () => {
     return (await sandbox.post(path, body, { access_token: await sandbox.token() })).json
   }
 
-  it('answers a code once, with the number and the watermark of the app', async () => {
+  it('getuserphonenumber accepts a code once and returns the number and the watermark of the app', async () => {
     const sandbox = await startSandbox()
     const { code, phoneNumber } = await newPhoneCode(sandbox, 'alice')
     expect(await exchange(sandbox, { code })).toEqual({
@@ -102,14 +102,14 @@ describe('wxa/business/getuserphonenumber of the sandbox', () => {
     expect((await newPhoneCode(sandbox, 'alice')).phoneNumber).toBe(phoneNumber)
   })
 
-  it('checks an openid that is sent along, and leaves the code good when it is another', async () => {
+  it('getuserphonenumber refuses a wrong openid, and the code stays valid', async () => {
     const sandbox = await startSandbox()
     const { code } = await newPhoneCode(sandbox, 'alice')
     expect((await exchange(sandbox, { code, openid: 'bob' })).errcode).toBe(40029)
     expect((await exchange(sandbox, { code, openid: 'alice' })).errcode).toBe(0)
   })
 
-  it('refuses a login code, the code of another app, an expired one, none, and a body that is not JSON', async () => {
+  it('getuserphonenumber refuses a login code, the code of another app, an expired one, none, and a body that is not JSON', async () => {
     const sandbox = await startSandbox()
     const foreign = await newPhoneCode(sandbox, 'alice', otherApp.appid)
     const late = await newPhoneCode(sandbox, 'alice')

@@ -46,8 +46,8 @@ function timeOf({ text }: Answer, size: number): number {
   return cosignatureTime(own?.signature ?? new Uint8Array(0))
 }
 
-describe('a checkpoint is cosigned', () => {
-  it('when it is the first of a log, and when the log has grown since', async () => {
+describe('cosigned checkpoints', () => {
+  it('a witness cosigns the first checkpoint of a log and each larger one', async () => {
     const first = await asked.ask(0, 5)
     expect(first).toMatchObject({ status: 200, type: 'text/plain; charset=utf-8' })
     expect(timeOf(first, 5)).toBe(now)
@@ -58,7 +58,7 @@ describe('a checkpoint is cosigned', () => {
     expect((await asked.ask(64, 70)).status).toBe(200)
   })
 
-  it('again, with the time of now, when nothing was added', async () => {
+  it('a witness cosigns an unchanged checkpoint again with the current time', async () => {
     await asked.ask(0, 70)
     asked.clock += 3600
     const again = await asked.ask(70, 70)
@@ -66,13 +66,13 @@ describe('a checkpoint is cosigned', () => {
     expect(timeOf(again, 70)).toBe(now + 3600)
   })
 
-  it('of an empty log, and of what it becomes', async () => {
+  it('a witness cosigns an empty log and its first entry', async () => {
     expect((await asked.ask(0, 0)).status).toBe(200)
     expect((await asked.ask(0, 0)).status).toBe(200)
     expect((await asked.ask(0, 1)).status).toBe(200)
   })
 
-  it('by the same rules for the client of this project', async () => {
+  it('a witness applies the same rules to requestWitnessCosignature', async () => {
     const ask = async (old: number, size: number) =>
       await requestWitnessCosignature(asked.url, {
         old,
@@ -84,7 +84,7 @@ describe('a checkpoint is cosigned', () => {
     expect(await ask(7, 70)).toMatchObject({ kind: 'cosigned' })
   })
 
-  it('and served with the signatures that the witness checked, and no other', async () => {
+  it('a witness serves a checkpoint with only the signatures that it verified', async () => {
     const { note } = parseCheckpointNote(checkpointOf(7))
     const other = cosign(primitives, note.text, witness('other').signer, now)
     const withOther = encodeNote({ text: note.text, signatures: [other, ...note.signatures] })
@@ -97,17 +97,17 @@ describe('a checkpoint is cosigned', () => {
   })
 })
 
-describe('a checkpoint is refused', () => {
+describe('refused checkpoints', () => {
   it.each([
-    ['of a log that is not known', noteSigner('other.example'), 'other.example', 404],
-    ['that somebody else signed', noteSigner(origin, 'a key of that name'), origin, 403],
-  ] as const)('%s with %4$i', async (_title, signer, of, status) => {
+    ['of an unknown log', noteSigner('other.example'), 'other.example', 404],
+    ['signed by another key', noteSigner(origin, 'a key of that name'), origin, 403],
+  ] as const)('a witness refuses a checkpoint %s with %4$i', async (_title, signer, of, status) => {
     const note = signCheckpoint(primitives, { origin: of, size: 7, root: tree.mth(0, 7) }, [signer])
     expect((await asked.post(requestBody(0, [], note))).status).toBe(status)
     expect((await latest()).status).toBe(404)
   })
 
-  it('with a wrong signature of the log with 403, also beside a right one', async () => {
+  it('a witness refuses a wrong signature of the log with 403, even with a valid one', async () => {
     const { note } = parseCheckpointNote(checkpointOf(7))
     const [own] = note.signatures
     if (own === undefined) throw new Error('no signature')
@@ -118,18 +118,18 @@ describe('a checkpoint is refused', () => {
     }
   })
 
-  it('that is cosigned but not signed with 403', async () => {
+  it('a witness refuses a checkpoint that is cosigned but not signed with 403', async () => {
     const { note } = parseCheckpointNote(checkpointOf(7))
     const signatures = [cosign(primitives, note.text, { ...logSigner, name: origin }, now)]
     const answer = await asked.post(requestBody(0, [], encodeNote({ text: note.text, signatures })))
     expect(answer.status).toBe(403)
   })
 
-  it('that is smaller than the old size with 400', async () => {
+  it('a witness refuses a checkpoint smaller than the old size with 400', async () => {
     expect((await asked.post(requestBody(8, [], checkpointOf(7)))).status).toBe(400)
   })
 
-  it('from another size than the latest with 409, which tells that size', async () => {
+  it('a witness refuses an old size other than the latest with 409 and the latest size', async () => {
     const conflict = { status: 409, type: 'text/x.tlog.size' }
     expect(await asked.ask(5, 70)).toEqual({ ...conflict, text: '0\n' })
     await asked.ask(0, 7)
@@ -139,7 +139,7 @@ describe('a checkpoint is refused', () => {
     expect(await asked.ask(64, 70)).toEqual({ ...conflict, text: '7\n' })
   })
 
-  it('with a proof that does not hold with 422', async () => {
+  it('a witness refuses an invalid proof with 422', async () => {
     await asked.ask(0, 7)
     const [first = new Uint8Array(32), ...rest] = proof(tree, 7, 70)
     const wrong = [[], rest, [flipped(first, 0), ...rest], [first, ...rest, first], proof(tree, 8, 70)]
@@ -149,17 +149,17 @@ describe('a checkpoint is refused', () => {
     expect(asked.events.filter(({ kind }) => kind !== 'seen')).toEqual([])
   })
 
-  it('with a proof from nothing with 422', async () => {
+  it('a witness refuses a proof from an empty log with 422', async () => {
     expect((await asked.post(requestBody(0, [tree.mth(0, 1)], checkpointOf(7)))).status).toBe(422)
   })
 
-  it('of a tree that is another one with 422', async () => {
+  it('a witness refuses a checkpoint of another tree with 422', async () => {
     await asked.ask(0, 7)
     const answer = await asked.post(requestBody(7, proof(tree, 7, 70), forkedCheckpoint(70)))
     expect(answer.status).toBe(422)
   })
 
-  it('of the same size with another root with 422, and the operator gets both', async () => {
+  it('a witness refuses another root of the same size with 422 and reports both checkpoints', async () => {
     await asked.ask(0, 7)
     expect((await asked.post(requestBody(7, [], forkedCheckpoint(7)))).status).toBe(422)
     expect((await latest()).text).toContain(encodeBase64(tree.mth(0, 7)))
@@ -167,7 +167,7 @@ describe('a checkpoint is refused', () => {
     expect(event).toMatchObject({ origin, notes: [forkedCheckpoint(7), (await latest()).text] })
   })
 
-  it('of size 0 with the root of a tree that is not empty with 422', async () => {
+  it('a witness refuses size 0 with the root of a non-empty tree with 422', async () => {
     const note = signCheckpoint(primitives, { origin, size: 0, root: tree.mth(0, 1) }, [logSigner])
     expect((await asked.post(requestBody(0, [], note))).status).toBe(422)
     const empty = signCheckpoint(primitives, { origin, size: 0, root: emptyRoot(primitives) }, [logSigner])
@@ -188,19 +188,19 @@ describe('a checkpoint is refused', () => {
     ['no empty line', good.replace('\n\n', '\n')],
     ['no checkpoint', good.slice(0, good.indexOf('\n\n') + 2)],
     ['no signature', `${good.slice(0, good.lastIndexOf('\n\n') + 1)}`],
-    ['something behind', `${good}\n`],
-    ['what is no UTF-8', Uint8Array.of(...Buffer.from('old 0\n\n'), 0xff)],
-  ])('in a request with %s with 400', async (_title, body) => {
+    ['trailing bytes', `${good}\n`],
+    ['invalid UTF-8', Uint8Array.of(...Buffer.from('old 0\n\n'), 0xff)],
+  ])('a witness refuses a request with %s with 400', async (_title, body) => {
     expect((await asked.post(body)).status).toBe(400)
   })
 
-  it('in a request that is too large, without reading it', async () => {
+  it('a witness refuses an oversized request with 413 without reading it', async () => {
     expect((await asked.post(`old 0\n${'A'.repeat(200_000)}`)).status).toBe(413)
   })
 })
 
 describe('the latest checkpoint', () => {
-  it('is not there before there is one, nor for other logs', async () => {
+  it('the latest checkpoint is 404 before the first one and for other logs', async () => {
     expect((await latest()).status).toBe(404)
     await asked.ask(0, 7)
     expect((await asked.get(`/${'0'.repeat(64)}/checkpoint`)).status).toBe(404)
@@ -209,7 +209,7 @@ describe('the latest checkpoint', () => {
     expect((await asked.get('/add-checkpoint')).status).toBe(404)
   })
 
-  it('is that of its own log, where a witness knows several', async () => {
+  it('the latest checkpoint is kept separately for each log', async () => {
     const other = noteSigner('other.example')
     const otherKey = { ...logKey, name: 'other.example', publicKey: other.publicKey }
     const both = await startAskedWitness({

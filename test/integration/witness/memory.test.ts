@@ -27,7 +27,7 @@ beforeEach(() => {
 afterEach(() => folder.remove())
 
 describe('a witness', () => {
-  it('a witness remembers checkpoints after a restart', async () => {
+  it('a witness keeps its checkpoints across a restart', async () => {
     const first = await startAskedWitness({ database })
     await first.ask(0, 7)
     await first.stop()

@@ -22,7 +22,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
   const signature = primitives.ed25519Sign(message, pair.secretKey)
 
   describe('hashes and derivations', () => {
-    test('SHA-256 gives the answers of FIPS 180-4', () => {
+    test('SHA-256 gives the digests of FIPS 180-4', () => {
       expect(hex(primitives.sha256(bytes('616263')))).toBe(
         'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
       )

@@ -12,7 +12,7 @@ it.each([
   ['1234.56', 123_456],
   [' 12.30 ', 1230],
   ['999999999.99', 99_999_999_999],
-])('reads %j as %i fen', (text, fen) => {
+])('parseFen reads %j as %i fen', (text, fen) => {
   expect(parseFen(text)).toBe(fen)
 })
 
@@ -32,11 +32,11 @@ it.each([
   'NaN',
   '1.2.3',
   '9999999999',
-])('does not read %j', (text) => {
+])('parseFen refuses %j', (text) => {
   expect(parseFen(text)).toBeUndefined()
 })
 
-it('formats amounts with separators and two decimals', () => {
+it('formatFen writes separators and two decimals', () => {
   expect(formatFen(0)).toBe('0.00')
   expect(formatFen(5)).toBe('0.05')
   expect(formatFen(123_456_789)).toBe('1,234,567.89')
@@ -44,7 +44,7 @@ it('formats amounts with separators and two decimals', () => {
   expect(fenParts(-1_000_001)).toEqual({ sign: '−', whole: '10,000', decimals: '01' })
 })
 
-it('parses every formatted amount', () => {
+it('parseFen reads every formatted amount', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 99_999_999_999 }), (fen) => {
       expect(parseFen(formatFen(fen).replaceAll(',', ''))).toBe(fen)

@@ -53,7 +53,7 @@ const nameOf = (path: string): string =>
   path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
 
 describe('package.json', () => {
-  it('names one exact version of every package', () => {
+  it('package.json names one exact version of every package', () => {
     const loose = [own, ...workspaces]
       .flatMap((manifest) =>
         Object.entries({
@@ -65,7 +65,7 @@ describe('package.json', () => {
     expect(loose).toEqual([])
   })
 
-  it('names no package twice', () => {
+  it('package.json names no package twice', () => {
     for (const { dependencies, devDependencies } of workspaces) {
       expect(Object.keys(dependencies).filter((name) => name in devDependencies)).toEqual([])
     }
@@ -73,13 +73,13 @@ describe('package.json', () => {
 })
 
 describe('package-lock.json', () => {
-  it('has the versions of package.json', () => {
+  it('package-lock.json has the versions of package.json', () => {
     for (const [name, version] of Object.entries(own.devDependencies)) {
       expect(lock.packages[`node_modules/${name}`]?.version, name).toBe(version)
     }
   })
 
-  it('has a SHA-512 of every package, but for tools of other systems, and of none where it comes from', () => {
+  it('package-lock.json has a SHA-512 and no URL of every package, except tools of other systems', () => {
     const without = packages.filter(([, entry]) => {
       if (entry.integrity === undefined) return !isForElsewhere(entry)
       return !/^sha512-[A-Za-z0-9+/]{86}==$/.test(entry.integrity)
@@ -88,7 +88,7 @@ describe('package-lock.json', () => {
     expect(packages.filter(([, { resolved }]) => resolved !== undefined)).toEqual([])
   })
 
-  it('has install scripts of known packages only: of those that may run, and of those that are not needed', () => {
+  it('only known packages have install scripts, allowed or listed as unneeded', () => {
     const withScripts = packages
       .filter(([, { hasInstallScript }]) => hasInstallScript === true)
       .map(([path]) => nameOf(path))
@@ -122,7 +122,7 @@ const bom = z.object({
   dependencies: z.array(z.object({ ref: z.string(), dependsOn: z.array(z.string()) })),
 })
 
-it('npm run sbom lists every package of the lockfile with its digest, and what needs what', () => {
+it('npm run sbom lists every package of the lockfile with its digest and its dependencies', () => {
   const text = execFileSync('npm', ['run', '--silent', 'sbom'], {
     cwd: root,
     encoding: 'utf8',
@@ -149,7 +149,7 @@ it('npm run sbom lists every package of the lockfile with its digest, and what n
   for (const { 'bom-ref': ref } of components) expect(edges.has(ref), ref).toBe(true)
 })
 
-it('no file of npm’s says another registry', () => {
+it('no npm configuration file names another registry', () => {
   const settings = readFileSync(new URL('.npmrc', root), 'utf8')
   expect(settings).not.toMatch(/registry *=|_auth|token/i)
   expect(existsSync(new URL('npm-shrinkwrap.json', root))).toBe(false)

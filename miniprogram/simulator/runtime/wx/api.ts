@@ -19,7 +19,7 @@ export class ApiFailure extends Error {
 /**
  * Creates a function of `wx` that completes asynchronously.
  *
- * @param run returns the members of the result besides `errMsg`
+ * @param run returns the members of the result other than `errMsg`
  */
 export function api<Options>(
   name: string,

@@ -12,7 +12,7 @@ import {
 } from './device.ts'
 import { connectSocket, networkFunctions, networkType, request } from './network.ts'
 
-/** Returns the members of the result besides `errMsg`, if any. */
+/** Returns the members of the result other than `errMsg`, if any. */
 type Call = (options: never) => unknown
 
 export function createWx(pages: Pages): object {

@@ -22,7 +22,7 @@ export const en = {
     finding: 'Cause',
     ours: 'Signature base of the captured message',
     signer: 'Signature base as it was signed',
-    service: 'Signature base as the service made it',
+    service: 'Signature base as the service computed it',
     serviceResult: 'What the service computed',
     differs: 'First byte that differs: offset {o}, line {l}, column {c}, in {n}: {a} here, {b} there',
     end: 'the end',
@@ -156,7 +156,7 @@ export const en = {
     'service-length': 'the service has another length for {} (here / there)',
     'signature-unreadable': 'a signature field is malformed: {}',
     'sealed-frame':
-      'this is a sealed frame. Capture the request behind the gateway, or in the client before it is sealed',
+      'this is an encrypted frame. Capture the request behind the gateway, or in the client before encryption',
     'not-signed':
       'there is no signature: a proxy removed the fields, or the request did not pass the service',
     'half-signed': 'only {} is present: a proxy removed the other signature field',

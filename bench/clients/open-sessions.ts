@@ -1,4 +1,4 @@
-/** Many people at once: sessions that were really opened, and sockets that are bound to them. */
+/** Many open sessions, and sockets bound to them. */
 import type { RawSession } from '../../test/support/raw-client.ts'
 import { logIn } from '../../test/support/raw-client.ts'
 import type { RawSocket } from '../../test/support/raw-socket.ts'
@@ -10,7 +10,7 @@ import { serviceAt } from './miniseal.ts'
 /** Sockets that one session may have. */
 const socketsOfSession = 2
 
-export class Crowd {
+export class OpenSessions {
   readonly #target: Target
   #sessions: readonly RawSession[] = []
   readonly #sockets: RawSocket[] = []
@@ -33,7 +33,7 @@ export class Crowd {
   /**
    * Opens sockets and binds each with a signed request.
    *
-   * @returns how many are open: fewer than asked for where this machine has no more files or ports for a process
+   * @returns the number of open sockets: lower than `count` when the process has no more files or ports
    */
   async openSockets(count: number): Promise<number> {
     const wanted = Math.min(count, this.#sessions.length * socketsOfSession)
@@ -45,13 +45,13 @@ export class Crowd {
         const { status } = await socket.request(session, { path: '/wallet' })
         if (status === 200) this.#sockets.push(socket)
       } catch {
-        // Counted by its absence: the caller knows the total.
+        // The returned number excludes it.
       }
     })
     return this.#sockets.length
   }
 
-  /** How many of the sockets are still open. */
+  /** The number of sockets that are still open. */
   countOpen(): number {
     return this.#sockets.filter(({ ws }) => ws.readyState === ws.OPEN).length
   }
