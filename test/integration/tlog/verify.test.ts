@@ -244,6 +244,10 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(await found()).toEqual([])
     await sql(`update tlog_pending set leaf = ${bytes(flip(pending?.leaf ?? Uint8Array.of(), 10))}`)
     expect((await found())[0]).toMatch(/^pending-changed pending entry/)
+    await sql('delete from tlog_hourly_counts')
+    expect(await found()).toContainEqual(
+      expect.stringMatching(/^hourly-count-changed hour .* refused refused replayed$/),
+    )
   })
 
   it('verify finds entries beyond the tree, entries of no log, and a missing log', async () => {
