@@ -134,7 +134,7 @@ it('evidence verifies step by step, in English and in Chinese', async () => {
   expect(said.out).toContain('The evidence is valid.')
   const chinese = await runCommand(checkEvidenceCommand, [file, '--vkey', log.vkey], { LANG: 'zh_CN.UTF-8' })
   expect(chinese.out).toContain('通过   检查点由日志签名')
-  expect(chinese.out).toContain('证据成立。')
+  expect(chinese.out).toContain('证据有效。')
 })
 
 it('evidence contains no data of other users, and only the chosen groups of the entry', async () => {
