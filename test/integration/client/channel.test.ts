@@ -1,5 +1,6 @@
 /** The client against a real service over HTTP, also with an attacker on the network. */
 import { expect, it } from 'vitest'
+import { paddedLength } from '../../../crypto/frames/padding.ts'
 import { fetchTransport } from '../../../miniprogram/client/node.ts'
 import { sharedService } from '../../support/hooks.ts'
 import { balance, createPhone, type Phone, transfer } from './phone.ts'
@@ -147,4 +148,17 @@ it('the client reveals neither path, token nor amount on the network', async () 
     const seen = `${url} ${JSON.stringify(headers)} ${Buffer.from(body ?? []).toString('latin1')}`
     expect(seen).not.toMatch(/wallet|HTTPSig|amount|idempotency/i)
   }
+})
+
+it('the client pads the plaintext of every request', async () => {
+  const { channel, proxy } = phone('openid-padded')
+  for (const note of ['', 'a', 'rent', 'x'.repeat(50), 'x'.repeat(100)])
+    await channel
+      .request({ ...transfer, body: { payee: 'bob', amount: 1, currency: 'CNY', note } })
+      .catch(() => {})
+  const frames = proxy.requests.flatMap(({ body }) => (body === undefined ? [] : [body]))
+  // Version and type; the key hint and ephemeral key of a login, or the session id; nonce and tag.
+  const lengths = frames.map((frame) => frame.length - 2 - (frame[1] === 1 ? 8 + 32 : 16) - 24 - 16)
+  expect(lengths.length).toBeGreaterThan(5)
+  expect(lengths.map(paddedLength)).toEqual(lengths)
 })

@@ -2,9 +2,10 @@ import { gzipSync } from 'node:zlib'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
+import { paddedLength } from '../../../crypto/frames/padding.ts'
 import { encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { sharedService } from '../../support/hooks.ts'
-import { logIn, prepareLogin, send } from '../../support/raw-client.ts'
+import { logIn, post, prepareLogin, send } from '../../support/raw-client.ts'
 
 const service = sharedService()
 
@@ -69,6 +70,16 @@ it('a compressed body is decompressed up to a limit', async () => {
       code: 'payload_invalid',
       status: 400,
     })
+  }
+})
+
+it('the plaintext of every response is padded', async () => {
+  const session = await logIn(service)
+  for (const path of ['/wallet', '/wallet/', '/nothing', '/sessions', '/devices', '/sessions/current']) {
+    const response = await post(service, session.prepare({ path }).frame)
+    // Version, type, request nonce, nonce and tag.
+    const length = (await response.arrayBuffer()).byteLength - 2 - 24 - 24 - 16
+    expect(paddedLength(length), path).toBe(length)
   }
 })
 

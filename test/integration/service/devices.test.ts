@@ -115,6 +115,8 @@ it('after a device is revoked its next request and login are key_revoked and its
   const again = await logIn(service, { openid, device: stolen.device })
   expect((await phone.send(revoking(idOf(again)))).status).toBe(204)
   expectRefused(await stolen.send(), 'key_revoked', 401)
+  // The key is checked before the token.
+  expectRefused(await stolen.send({ token: undefined }), 'key_revoked', 401)
   expect(endsOf(stolen)).toEqual(['device-revoked', 'device-revoked'])
   expectRefused(await again.send({ method: 'POST', path: '/sessions/current/token' }), 'key_revoked', 401)
   const prepared = await prepareLogin(service, { openid, device: again.device })

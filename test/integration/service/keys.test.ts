@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { importJWK, SignJWT } from 'jose'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { agreementKeyHint } from '../../../crypto/frames/handshake.ts'
-import { decodeBase64 } from '../../../crypto/text.ts'
+import { decodeBase64, encodeBase64Url } from '../../../crypto/text.ts'
 import {
   configurationLifetime,
   type Keyring,
@@ -122,6 +123,34 @@ it('tokens of another issuer, another algorithm or another type are refused', as
   for (const wrong of [token, none, '', 'a.b.c']) {
     await expect(issuer.verify(wrong, now, 'any')).rejects.toMatchObject({ code: 'token_invalid' })
   }
+})
+
+it('a token of another type, issuer or audience is refused, even with a signature of the token key', async () => {
+  const origin = 'https://pay.example.com'
+  const other = 'https://other.example.com'
+  const { kid, publicKey, secretKey } = ring.current('token', now)
+  const jwk = { kty: 'OKP', crv: 'Ed25519', x: encodeBase64Url(publicKey) }
+  const key = await importJWK({ ...jwk, d: encodeBase64Url(secretKey.slice(0, 32)) }, 'EdDSA')
+  const sign = ([typ, iss, aud]: readonly [string, string, string]): Promise<string> =>
+    new SignJWT({ client_id: subject.appid, sid: subject.sid, cnf: { jkt: subject.device } })
+      .setProtectedHeader({ alg: 'EdDSA', typ, kid })
+      .setIssuer(iss)
+      .setAudience(aud)
+      .setSubject(subject.user)
+      .setIssuedAt(now)
+      .setExpirationTime(now + 600)
+      .setJti('1')
+      .sign(key)
+  const issuer = createTokenIssuer(ring, origin)
+  expect(await issuer.verify(await sign(['at+jwt', origin, origin]), now, 'unexpired')).toEqual(subject)
+  for (const wrong of [
+    ['JWT', origin, origin],
+    ['at+jwt', other, origin],
+    ['at+jwt', origin, other],
+  ] as const)
+    await expect(issuer.verify(await sign(wrong), now, 'unexpired')).rejects.toMatchObject({
+      code: 'token_invalid',
+    })
 })
 
 it('a wrapped secret can be unwrapped only in its own row and column, and never looks the same twice', () => {

@@ -107,6 +107,7 @@ const cases: Readonly<Record<string, Readonly<Record<string, RequestParts>>>> = 
   },
   'payload_invalid 400 binary-http': {
     'for another origin': { authority: 'other.example.com' },
+    'for another scheme': { after: (m) => ({ ...m, scheme: 'http' }) },
     'when the plaintext is not Binary HTTP': { plaintext: (b) => b.fill(0xff) },
     'when the padding is not zero': { plaintext: (b) => b.fill(1, b.length - 1) },
   },
@@ -119,6 +120,40 @@ for (const [refusal, requests] of Object.entries(cases)) {
     expectProblem(received, code, Number(status), step)
   })
 }
+
+it('of several faults, the refusal names the one that is checked first', async () => {
+  const own = await logIn(service)
+  const nonce = random(16)
+  expect((await own.send({ nonce })).status).toBe(200)
+  const noField = { ...posting, path: '/nothing', key: undefined }
+  const stepUp: RequestParts['before'] = (m) => ({ ...m, fields: [...m.fields, ['step-up', 'x']] })
+  const repath: RequestParts['after'] = (m) => ({ ...m, path: '/other' })
+  const retext: RequestParts['after'] = (m) => ({ ...repath(m), content: encodeUtf8('{}') })
+  const realg = (m: RequestMessage): RequestMessage =>
+    withField('signature-input', (value) => `${value};alg="ed25519"`)(retext(m))
+  const created = service.now() - 3_600
+  const { signer } = newDevice()
+  const all = { ...noField, before: stepUp, token: undefined, nonce, created, signer, after: realg }
+  const { created: _created, ...recent } = { ...all, after: retext }
+  const { signer: _signer, ...known } = { ...recent, after: repath }
+  const { after: _after, ...verified } = known
+  const { token: _token, ...authorized } = verified
+  const { nonce: _nonce, ...unused } = authorized
+  const faults: readonly (readonly [string, RequestParts])[] = [
+    ['binary-http', { ...all, authority: 'other.example.com' }],
+    ['signature', all],
+    ['window', { ...all, after: retext }],
+    ['digest', recent],
+    ['key', { ...recent, after: repath }],
+    ['verify', known],
+    ['token', verified],
+    ['claim', authorized],
+    ['idempotency', unused],
+    ['step-up', { ...unused, key: 'order' }],
+    ['handler', { ...posting, path: '/nothing' }],
+  ]
+  for (const [step, parts] of faults) expect((await own.send(parts)).json, step).toMatchObject({ step })
+})
 
 it.each([
   [-121, true],

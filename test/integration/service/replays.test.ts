@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { sharedService } from '../../support/hooks.ts'
 import {
@@ -6,6 +7,7 @@ import {
   post,
   prepareLogin,
   type ReceivedReply,
+  random,
   send,
   transferOf,
 } from '../../support/raw-client.ts'
@@ -58,6 +60,17 @@ it('a nonce that another request of the same key used is refused', async () => {
   expect((await session.send({ nonce })).status).toBe(200)
   expect((await session.send({ ...posting, nonce })).json).toMatchObject({ code: 'replayed', step: 'claim' })
   expect((await (await logIn(service)).send({ nonce })).status).toBe(200)
+})
+
+it('a nonce is stored for at least 240 seconds, and so past the window of its signature', async () => {
+  const session = await logIn(service)
+  const nonce = random(16)
+  const sentAt = service.now()
+  expect((await session.send({ nonce, created: sentAt + 9 })).status).toBe(200)
+  const database = new Database((service.environment.MINISEAL_DATABASE ?? '').replace('sqlite:', ''))
+  const find = database.prepare('select expires_at from nonces where nonce = ?').pluck()
+  expect(find.get(Buffer.from(nonce))).toBeGreaterThan(sentAt + 240)
+  database.close()
 })
 
 it('a request that is refused before the claim does not use up its nonce', async () => {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { FormatError } from '../../../crypto/errors.ts'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeRequest, findField, parseRequest } from '../../../crypto/frames/binary-http.ts'
 import {
@@ -65,6 +66,11 @@ it('signRequest replaces an existing digest', () => {
 it('signRequest refuses content without content-type', () => {
   const undescribed = without(unsigned.transfer, 'content-type')
   expect(codeOf(() => signRequest(primitives, undescribed, device, now, nonce))).toBe('components_incomplete')
+})
+
+it('signRequest refuses a path that is not canonical', () => {
+  const ambiguous = { ...unsigned.transfer, path: '/wallet/../transfers' }
+  expect(() => signRequest(primitives, ambiguous, device, now, nonce)).toThrow(FormatError)
 })
 
 it('signRequest does not change its argument', () => {
