@@ -89,7 +89,7 @@ beforeAll(async () => {
   // A connection attempt to an unused local port could occupy the port.
   await follower.stop()
   await service.stop()
-  // The transfer never was; nor was the evidence asked for.
+  // The rewritten log has neither the transfer nor the export of the evidence.
   forged = await rewriteLog(
     service,
     stolen,
