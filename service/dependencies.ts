@@ -111,7 +111,7 @@ export function createBackend(
 }
 
 /** Everything in an {@link ExchangeContext} that is not derived from the configuration alone. */
-type ContextParts = Pick<
+type ContextDependencies = Pick<
   ExchangeContext,
   | 'store'
   | 'disk'
@@ -130,7 +130,7 @@ type ContextParts = Pick<
 export function createContext(
   config: Config,
   origin: string,
-  parts: ContextParts,
+  parts: ContextDependencies,
   { log, metrics, traces }: Observers,
   bodyGrace?: number,
 ): ExchangeContext {

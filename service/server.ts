@@ -100,7 +100,7 @@ export async function startService(
   log: Logger,
   overrides: TestOverrides = {},
 ): Promise<RunningService> {
-  const parts = await openParts(config, log, overrides)
+  const parts = await openDependencies(config, log, overrides)
   const { now, observers, store, sandbox, listener, context, auditLog, reading } = parts
   const { metrics, traces } = observers
   const { keyring, wrapper, appender, backend, wechat, disk, outbox, sessions } = context
@@ -146,7 +146,7 @@ export async function startService(
 }
 
 /** Opens the parts of the service. The port is bound early: in development the origin is the listening address. */
-async function openParts(config: Config, log: Logger, overrides: TestOverrides) {
+async function openDependencies(config: Config, log: Logger, overrides: TestOverrides) {
   const now = overrides.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
@@ -170,14 +170,14 @@ async function openParts(config: Config, log: Logger, overrides: TestOverrides) 
 
   const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: randomBytes })
   const backend = overrides.backend ?? createBackend(config, { authority, keyring, now, outbox }, observers)
-  const logParts = { store, keyring, period: overrides.logPeriod }
-  const auditLog = await openServiceLog(config, logParts, authority, now, observers)
+  const logDependencies = { store, keyring, period: overrides.logPeriod }
+  const auditLog = await openServiceLog(config, logDependencies, authority, now, observers)
   const traced = { store: traces.store(store), trace: traces.exchange }
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
 
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, disk, now }
-  const contextParts = { ...parts, ...traced, ...records }
-  const context = createContext(config, origin, contextParts, observers, overrides.bodyGrace)
+  const contextDependencies = { ...parts, ...traced, ...records }
+  const context = createContext(config, origin, contextDependencies, observers, overrides.bodyGrace)
   metrics.watchDisk(disk)
   metrics.watchUsage(context.limits.usage)
   metrics.watchRoutes(() => backend.routes?.() ?? [])
