@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** From the bottom: a folder or file of `service/` imports what stands in its own row or in an earlier one. */
+/** From the bottom: a folder or file of `service/` imports only from its own row or an earlier one. */
 const layers: readonly (readonly string[])[] = [
   ['clock.ts', 'package-root.ts'],
   ['store'],
