@@ -13,6 +13,7 @@ import {
   createContext,
   createWechat,
   foldersToWatch,
+  openTraces,
   startSandbox,
   storeObservers,
 } from './dependencies.ts'
@@ -26,7 +27,6 @@ import { type DiskOverrides, guardDisk } from './limits/disk.ts'
 import { startMaintenance } from './maintenance.ts'
 import { logDisk } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
-import { openTraces } from './observability/tracing.ts'
 import { ProblemError } from './problems/problem-error.ts'
 import { openStore } from './store/open-store.ts'
 import { type ListenerTimes, listen } from './transport/listener.ts'
@@ -151,7 +151,7 @@ async function openDependencies(config: Config, log: Logger, overrides: TestOver
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
 
-  const traces = await openTraces(config.traces, log)
+  const traces = await openTraces(config, log)
   const metrics = createMetrics(() => store.countSessions(now()))
   const observers = { log, metrics, traces }
 
