@@ -15,7 +15,7 @@ import { createAppender } from './tlog/appender.ts'
 import { cacheBlindIndex, createBlindIndex } from './tlog/blind-index.ts'
 import { openCheckpointPin, openMemoryCheckpointPin } from './tlog/checkpoint-pin.ts'
 import { findLastCheckTime } from './tlog/fsck/claims.ts'
-import type { LogParts } from './tlog/log-health.ts'
+import type { LogDependencies } from './tlog/log-health.ts'
 import { openLog, type RunningLog } from './tlog/open-log.ts'
 import { defaultOrigin } from './tlog/origin.ts'
 import { createReceipts } from './tlog/receipts.ts'
@@ -28,12 +28,12 @@ import { createSubjectKeys } from './tlog/subject-keys.ts'
  * @param authority host and port of the public origin: the name of a log that is started now
  * @param now UNIX seconds
  */
-export function logPartsOf(
+export function logDependenciesOf(
   { database, dataFolder, log }: Config,
   parts: { readonly store: Store; readonly keyring: Keyring },
   authority: string,
   now: number,
-): LogParts {
+): LogDependencies {
   // An in-memory database ends with the process, and so does its pinned checkpoint.
   return {
     ...parts,
@@ -102,7 +102,7 @@ export async function openServiceLog(
 ): Promise<RunningLog> {
   const opened: RunningLog = await openLog({
     ...config.log,
-    ...logPartsOf(config, parts, authority, now()),
+    ...logDependenciesOf(config, parts, authority, now()),
     now,
     period,
     record: fanOut(

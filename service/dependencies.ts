@@ -22,7 +22,7 @@ import {
   logWechatCalls,
 } from './observability/logger.ts'
 import { fanOut, type Metrics } from './observability/metrics.ts'
-import type { Traces } from './observability/tracing.ts'
+import { noTraces, type Traces } from './observability/tracing.ts'
 import { createSessionCache } from './sessions/session-cache.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { isInMemory } from './store/open-store.ts'
@@ -51,6 +51,13 @@ export async function startSandbox(config: Config, now: () => number): Promise<R
   const sandbox = createSandbox({ apps: config.wechatApps, now })
   const { url } = await sandbox.start(config.port === 0 ? 0 : config.port + 1, config.host)
   return { url, close: () => sandbox.close() }
+}
+
+/** Loads OpenTelemetry only when a collector is configured. */
+export async function openTraces({ traces }: Config, log: Logger): Promise<Traces> {
+  if (traces === undefined) return noTraces
+  const { createTraces } = await import('./observability/opentelemetry.ts')
+  return createTraces(traces, log)
 }
 
 export function storeObservers({ log, metrics }: Pick<Observers, 'log' | 'metrics'>): StoreOptions {
@@ -111,7 +118,7 @@ export function createBackend(
 }
 
 /** Everything in an {@link ExchangeContext} that is not derived from the configuration alone. */
-type ContextParts = Pick<
+type ContextDependencies = Pick<
   ExchangeContext,
   | 'store'
   | 'disk'
@@ -130,7 +137,7 @@ type ContextParts = Pick<
 export function createContext(
   config: Config,
   origin: string,
-  parts: ContextParts,
+  parts: ContextDependencies,
   { log, metrics, traces }: Observers,
   bodyGrace?: number,
 ): ExchangeContext {

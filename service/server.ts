@@ -13,6 +13,7 @@ import {
   createContext,
   createWechat,
   foldersToWatch,
+  openTraces,
   startSandbox,
   storeObservers,
 } from './dependencies.ts'
@@ -26,7 +27,6 @@ import { type DiskOverrides, guardDisk } from './limits/disk.ts'
 import { startMaintenance } from './maintenance.ts'
 import { logDisk } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
-import { openTraces } from './observability/tracing.ts'
 import { ProblemError } from './problems/problem-error.ts'
 import { openStore } from './store/open-store.ts'
 import { type ListenerTimes, listen } from './transport/listener.ts'
@@ -100,7 +100,7 @@ export async function startService(
   log: Logger,
   overrides: TestOverrides = {},
 ): Promise<RunningService> {
-  const parts = await openParts(config, log, overrides)
+  const parts = await openDependencies(config, log, overrides)
   const { now, observers, store, sandbox, listener, context, auditLog, reading } = parts
   const { metrics, traces } = observers
   const { keyring, wrapper, appender, backend, wechat, disk, outbox, sessions } = context
@@ -146,12 +146,12 @@ export async function startService(
 }
 
 /** Opens the parts of the service. The port is bound early: in development the origin is the listening address. */
-async function openParts(config: Config, log: Logger, overrides: TestOverrides) {
+async function openDependencies(config: Config, log: Logger, overrides: TestOverrides) {
   const now = overrides.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
 
-  const traces = await openTraces(config.traces, log)
+  const traces = await openTraces(config, log)
   const metrics = createMetrics(() => store.countSessions(now()))
   const observers = { log, metrics, traces }
 
@@ -170,14 +170,14 @@ async function openParts(config: Config, log: Logger, overrides: TestOverrides) 
 
   const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: randomBytes })
   const backend = overrides.backend ?? createBackend(config, { authority, keyring, now, outbox }, observers)
-  const logParts = { store, keyring, period: overrides.logPeriod }
-  const auditLog = await openServiceLog(config, logParts, authority, now, observers)
+  const logDependencies = { store, keyring, period: overrides.logPeriod }
+  const auditLog = await openServiceLog(config, logDependencies, authority, now, observers)
   const traced = { store: traces.store(store), trace: traces.exchange }
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
 
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, disk, now }
-  const contextParts = { ...parts, ...traced, ...records }
-  const context = createContext(config, origin, contextParts, observers, overrides.bodyGrace)
+  const contextDependencies = { ...parts, ...traced, ...records }
+  const context = createContext(config, origin, contextDependencies, observers, overrides.bodyGrace)
   metrics.watchDisk(disk)
   metrics.watchUsage(context.limits.usage)
   metrics.watchRoutes(() => backend.routes?.() ?? [])

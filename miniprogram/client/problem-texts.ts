@@ -111,7 +111,7 @@ export const clientTexts: Readonly<Record<ClientCode, ErrorText>> = {
   ],
   answer_too_large: ['内容过大，无法接收', 'The content is too large to receive.', false],
   unexpected_answer: ['请稍后再试', 'Please try again in a moment.', true],
-  not_verified: ['应答未通过安全验证，操作已停止', 'The response could not be verified.', false],
+  not_verified: ['响应未通过安全校验，操作已停止', 'The response could not be verified.', false],
   configuration_invalid: [
     '无法确认服务身份，请检查网络和手机时间',
     'The service could not be verified. Please check your network and your phone’s clock.',

@@ -6,7 +6,7 @@ import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { PolicyWitness } from 'miniseal-protocol/tlog/tlog-policy'
-import { logPartsOf } from '../audit-log.ts'
+import { logDependenciesOf } from '../audit-log.ts'
 import type { Config } from '../config/config.ts'
 import { readConfig } from '../config/config.ts'
 import { readOperatorPaths } from '../config/environment.ts'
@@ -17,7 +17,7 @@ import type { Store, Write } from '../store/store.ts'
 import { type Appender, createAppender } from '../tlog/appender.ts'
 import { type BlindIndexOf, cacheBlindIndex, createBlindIndex } from '../tlog/blind-index.ts'
 import { sessionEndEntries } from '../tlog/lifecycle-entries.ts'
-import type { LogParts } from '../tlog/log-health.ts'
+import type { LogDependencies } from '../tlog/log-health.ts'
 import { createRowMacs } from '../tlog/row-macs.ts'
 import { readLogSettings } from '../tlog/settings.ts'
 import type { FindSubjectKey } from '../tlog/subject-keys.ts'
@@ -29,7 +29,7 @@ import { publicOrigin } from './development-file.ts'
 
 interface LogContext {
   readonly config: Config
-  readonly parts: LogParts
+  readonly parts: LogDependencies
   /** Host and port of the public origin. */
   readonly authority: string
   /** UNIX seconds. */
@@ -57,7 +57,7 @@ export async function withLogContext(
     const keyring = await openKeyring(store, createSecretWrapper(config.masterKeys), now)
     return await work({
       config,
-      parts: logPartsOf(config, { store, keyring }, authority, now),
+      parts: logDependenciesOf(config, { store, keyring }, authority, now),
       authority,
       now,
     })

@@ -12,7 +12,7 @@ const messageShape = z.strictObject({ to: z.string().min(1).max(128), text: z.st
 
 const position = /^(0|[1-9][0-9]{0,14})$/
 
-interface ChatParts {
+interface ChatDependencies {
   readonly people: People
   readonly conversations: Conversations
   readonly push: Outbox['push']
@@ -20,7 +20,7 @@ interface ChatParts {
   readonly now: () => number
 }
 
-export function createChat({ people, conversations, push, now }: ChatParts): InnerApp {
+export function createChat({ people, conversations, push, now }: ChatDependencies): InnerApp {
   const app = new Hono<{ Variables: InnerVariables }>()
   app.get('/chat/profile', (c) => {
     const { user } = c.var.caller

@@ -28,7 +28,7 @@ const orderShape = z.strictObject({
 /** The form of a user's id. */
 const userForm = /^u_[A-Za-z0-9_-]{24}$/
 
-interface WalletParts {
+interface WalletDependencies {
   readonly ledger: Ledger
   readonly people: People
   readonly push: Outbox['push']
@@ -36,7 +36,7 @@ interface WalletParts {
   readonly now: () => number
 }
 
-export function createWallet({ ledger, people, push, now }: WalletParts): InnerApp {
+export function createWallet({ ledger, people, push, now }: WalletDependencies): InnerApp {
   const app = new Hono<{ Variables: InnerVariables }>()
   app.get('/wallet', (c) => {
     const { user } = c.var.caller

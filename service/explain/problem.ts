@@ -16,7 +16,7 @@ const labels = {
     more: 'For details, give the request with --request FILE.',
   },
   'zh-CN': {
-    refused: '服务拒绝了它',
+    refused: '请求被服务拒绝',
     step: '步骤',
     means: '含义',
     client: '客户端',
@@ -24,8 +24,8 @@ const labels = {
     repeat: '可以重试',
     yes: '可以',
     no: '不可以',
-    unknown: '这个代码不属于服务：是后端自己的问题文档，或服务的版本更新。',
-    more: '请求本身能说明更多：请用 --request FILE 给出。',
+    unknown: '服务没有这个错误码：问题文档来自后端，或服务的版本更新。',
+    more: '用 --request FILE 给出请求可以得到更多信息。',
   },
 } as const
 

@@ -1,6 +1,5 @@
-/** OpenTelemetry tracing: a no-op unless a collector is configured. */
+/** What the service traces, and the settings. `opentelemetry.ts` implements it; without a collector it is a no-op. */
 import type { MiddlewareHandler } from 'hono'
-import type { Logger } from 'pino'
 import { type ExchangeRecord, type ExchangeTrace, untracedExchange } from '../channel/context.ts'
 import { type BackendTrace, untracedBackend } from '../gateway/backend.ts'
 import type { Store } from '../store/store.ts'
@@ -26,7 +25,7 @@ export interface Traces {
   stop(): Promise<void>
 }
 
-const noTraces: Traces = {
+export const noTraces: Traces = {
   middleware: undefined,
   exchange: untracedExchange,
   onExchange: () => {},
@@ -34,13 +33,6 @@ const noTraces: Traces = {
   store: (store) => store,
   backend: untracedBackend,
   stop: async () => {},
-}
-
-/** Loads OpenTelemetry only when a collector is configured. */
-export async function openTraces(settings: TraceSettings | undefined, log: Logger): Promise<Traces> {
-  if (settings === undefined) return noTraces
-  const { createTraces } = await import('./opentelemetry.ts')
-  return createTraces(settings, log)
 }
 
 /**

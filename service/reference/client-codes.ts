@@ -55,7 +55,7 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
     means:
       'The response cannot be decrypted, is not signed for this request, or is signed by an unknown key.',
     user: {
-      'zh-CN': '应答未通过安全验证，操作已停止',
+      'zh-CN': '响应未通过安全校验，操作已停止',
       en: 'The response could not be verified.',
     },
   },

@@ -35,8 +35,8 @@ const english = {
 }
 
 const chinese: typeof english = {
-  index: '问题代码',
-  lead: '拒绝是一份问题文档（RFC 9457），带有下列代码之一。程序只依据代码处理，不依据文字。',
+  index: '错误码',
+  lead: '请求被拒绝时返回问题文档（RFC 9457），带有下列错误码之一。程序只依据错误码处理，不依据文字。',
   step: '步骤',
   retry: '可以重试',
   yes: '可以',
@@ -50,15 +50,15 @@ const chinese: typeof english = {
   client: '客户端处理方式',
   operator: '运维检查项',
   example: '文档示例',
-  all: '全部问题代码',
+  all: '全部错误码',
   other: 'English',
-  unknownCode: '没有这个代码',
+  unknownCode: '没有这个错误码',
   groups: {
-    clear: '以明文应答',
+    clear: '明文返回',
     request: '请求',
     idempotency: '幂等',
     login: '登录',
-    confirmation: '生物识别确认',
+    confirmation: '二次验证',
     service: '服务、后端与限额',
   },
 }

@@ -10,7 +10,7 @@ import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { createWindow } from '../limits/rate-limits.ts'
 import type { Write } from '../store/store.ts'
 import type { IntentRecord } from '../store/tlog-entries.ts'
-import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commit-entries.ts'
+import type { AppenderDependencies, IntentResult, LoggedResult, Logging } from './commit-entries.ts'
 import { abandonedIntentEntry, commitEntries, commitIntent, pendingWrite } from './commit-entries.ts'
 import type { LogEntryInput } from './entry.ts'
 import { type RequestWeight, type Retention, retentionOf } from './settings.ts'
@@ -52,7 +52,7 @@ export interface Appender {
 /** Intents of one read. */
 const intentBatch = 100
 
-export function createAppender(parts: AppenderParts): Appender {
+export function createAppender(parts: AppenderDependencies): Appender {
   const { now, retention } = parts
   const gaps = createTally<undefined>()
   const budget = createRefusalBudget()
@@ -108,7 +108,7 @@ export function createAppender(parts: AppenderParts): Appender {
 }
 
 async function logAbandonedIntents(
-  parts: AppenderParts,
+  parts: AppenderDependencies,
   startedBefore: number,
   milliseconds: () => number,
 ): Promise<void> {
@@ -119,7 +119,11 @@ async function logAbandonedIntents(
   }
 }
 
-async function logAbandonedIntent(parts: AppenderParts, intent: IntentRecord, at: number): Promise<void> {
+async function logAbandonedIntent(
+  parts: AppenderDependencies,
+  intent: IntentRecord,
+  at: number,
+): Promise<void> {
   const subject = await parts.keys?.find(intent.userBlindIndex)
   const retention = retentionOf(parts.retention, 'outcome-unknown', 'writes')
   const entryInput = abandonedIntentEntry(intent, subject, { at, retention })

@@ -12,7 +12,7 @@ import { openText, sealText } from './sealed-details.ts'
 import type { RetentionSettings } from './settings.ts'
 import type { SubjectKey, SubjectKeys } from './subject-keys.ts'
 
-export interface AppenderParts {
+export interface AppenderDependencies {
   readonly store: Pick<Store, 'commit' | 'listIntents'>
   /** `undefined` without a master key: entries then have no disclosures. */
   readonly keys: SubjectKeys | undefined
@@ -47,7 +47,7 @@ const attempts = 5
 
 /** The write of an entry. @param subject seals the disclosures; `undefined`: nothing is sealed */
 export function pendingWrite(
-  { blindIndexOf, macs, keys }: AppenderParts,
+  { blindIndexOf, macs, keys }: AppenderDependencies,
   entryInput: LogEntryInput,
   id: Uint8Array = newLeafId(entryInput.at),
   subject?: SubjectKey,
@@ -61,7 +61,7 @@ export function pendingWrite(
 
 /** An entry without disclosures needs no key. */
 async function subjectOf(
-  { keys, blindIndexOf }: AppenderParts,
+  { keys, blindIndexOf }: AppenderDependencies,
   { groups }: LogEntryInput,
   mayCreate: boolean,
 ): Promise<SubjectKey | undefined> {
@@ -81,7 +81,7 @@ export type IntentResult = { readonly kind: 'committed'; readonly intent: Uint8A
 
 /** Commits claims together with their intent. */
 export async function commitIntent(
-  parts: AppenderParts,
+  parts: AppenderDependencies,
   writes: readonly Write[],
   entryInput: LogEntryInput,
 ): Promise<IntentResult> {
@@ -107,7 +107,7 @@ export async function commitIntent(
  *   `stop` does nothing
  */
 export async function commitEntries(
-  parts: AppenderParts,
+  parts: AppenderDependencies,
   logging: Logging,
   gap: readonly Write[],
   ifGone: 'log' | 'stop',
@@ -133,7 +133,7 @@ export async function commitEntries(
 
 /** The first entry has the id of the intent. If `outcome-unknown` has used that id, `follows` names it. */
 async function makeEntries(
-  parts: AppenderParts,
+  parts: AppenderDependencies,
   { leaves, intent: given, isOutcome }: Logging,
   intent: Uint8Array | undefined,
 ) {

@@ -22,7 +22,7 @@ export interface Erasure {
   readonly why: string
 }
 
-export interface ErasureParts {
+export interface ErasureDependencies {
   readonly store: Pick<Store, 'commit' | 'findUser' | 'findSubjectKey' | 'listDevices' | 'hasEntriesWith'>
   readonly appender: Appender
   readonly blindIndexOf: BlindIndexOf
@@ -41,7 +41,7 @@ const redactionBatch = 500
  *
  * @throws StoreUnavailable
  */
-export async function eraseUser(parts: ErasureParts, erasure: Erasure): Promise<ErasureResult> {
+export async function eraseUser(parts: ErasureDependencies, erasure: Erasure): Promise<ErasureResult> {
   const { store, blindIndexOf } = parts
   const subjectIndex = blindIndexOf('user', erasure.user)
   const user = await store.findUser(erasure.user)
@@ -64,7 +64,7 @@ interface Target {
 
 /** Also ends sessions and revokes devices. Rows are locked in the order in which requests lock them. */
 async function shredKey(
-  { store, appender, now }: ErasureParts,
+  { store, appender, now }: ErasureDependencies,
   { user, reason, why }: Erasure,
   { subjectIndex, hasKey, user: record }: Target,
 ): Promise<void> {
@@ -86,7 +86,7 @@ async function shredKey(
 }
 
 /** Pending entries first: those that are sequenced meanwhile are found among the entries. */
-async function redact({ store }: ErasureParts, subjectIndex: Uint8Array): Promise<void> {
+async function redact({ store }: ErasureDependencies, subjectIndex: Uint8Array): Promise<void> {
   await store.commit([{ kind: 'redact-pending-entries', blindIndex: subjectIndex }])
   while (await store.hasEntriesWith(subjectIndex)) {
     await store.commit([{ kind: 'redact-entries', blindIndex: subjectIndex, limit: redactionBatch }])

@@ -65,8 +65,8 @@ interface Found {
   readonly pinnedCheckpoint?: PinnedCheckpoint | undefined
 }
 
-/** The parts of a log: its database, keys and pinned checkpoints. */
-export interface LogParts {
+/** The database, keys and pinned checkpoints of a log. */
+export interface LogDependencies {
   readonly store: Store
   readonly checkpointPin: CheckpointPin
   readonly keyring: Keyring
@@ -87,7 +87,7 @@ export interface Proved {
 }
 
 /** Assesses the current log. @throws StoreUnavailable; errors of the file system */
-export async function assessLog(parts: LogParts, proved: Proved = { mark: '' }): Promise<Assessment> {
+export async function assessLog(parts: LogDependencies, proved: Proved = { mark: '' }): Promise<Assessment> {
   const { store, checkpointPin } = parts
   for (;;) {
     const newest = await store.findLogState()
@@ -106,7 +106,7 @@ export async function assessLog(parts: LogParts, proved: Proved = { mark: '' }):
   }
 }
 
-async function assessAbsent({ checkpointPin, origin }: LogParts): Promise<Assessment> {
+async function assessAbsent({ checkpointPin, origin }: LogDependencies): Promise<Assessment> {
   try {
     const pinnedCheckpoint = await checkpointPin.find(origin)
     if (pinnedCheckpoint === undefined) return { kind: 'unstarted' }
@@ -117,7 +117,7 @@ async function assessAbsent({ checkpointPin, origin }: LogParts): Promise<Assess
   }
 }
 
-async function assessFound(parts: LogParts, seen: FoundLog, proved: Proved): Promise<Assessment> {
+async function assessFound(parts: LogDependencies, seen: FoundLog, proved: Proved): Promise<Assessment> {
   const mark = markOf(seen)
   const conflict = await findConflict(parts, seen)
   const refusal = conflict ?? (proved.mark === mark ? undefined : await findDamage(parts.store, seen))
@@ -133,7 +133,7 @@ function markOf({ state, checkpoint, pinnedCheckpoint }: FoundLog): string {
 
 /** Checks that do not need the tree. */
 async function findConflict(
-  { checkpointPin, keyring, macs, origin, isOriginGiven }: LogParts,
+  { checkpointPin, keyring, macs, origin, isOriginGiven }: LogDependencies,
   { state, checkpoint, pinnedCheckpoint }: FoundLog,
 ): Promise<Refusal | undefined> {
   if (isOriginGiven && !isOriginOf(state.origin, origin)) return 'origin-differs'

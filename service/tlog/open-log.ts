@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogNames } from '../keys/publication.ts'
 import { ProblemError } from '../problems/problem-error.ts'
 import type { CheckpointRecord } from '../store/tlog-tree.ts'
-import type { EntryGate, LogEvent, LogHealth, LogParts, LogTask } from './log-health.ts'
+import type { EntryGate, LogDependencies, LogEvent, LogHealth, LogTask } from './log-health.ts'
 import { startLoop } from './loop.ts'
 import { createPublisher, type Publisher } from './publisher.ts'
 import type { LogReader } from './reader.ts'
@@ -25,7 +25,7 @@ const pinPolls = 5
 /** Attempts to sequence pending entries before the log stops. */
 const lastAttempts = 3
 
-export interface LogOptions extends LogParts {
+export interface LogOptions extends LogDependencies {
   readonly witnesses: readonly WitnessTarget[]
   readonly timestampUrl: string | undefined
   /** UNIX seconds. */

@@ -12,7 +12,7 @@ import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Write } from '../store/store.ts'
 import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
 import { signCheckpoint } from './checkpoint.ts'
-import type { Assessment, LogEvent, LogHealth, LogParts, Proved } from './log-health.ts'
+import type { Assessment, LogDependencies, LogEvent, LogHealth, Proved } from './log-health.ts'
 import { assessLog } from './log-health.ts'
 import { startWrites } from './origin.ts'
 
@@ -44,7 +44,7 @@ interface Memory {
 }
 
 export function createPublisher(
-  parts: LogParts,
+  parts: LogDependencies,
   now: () => number,
   record: (event: LogEvent) => void,
 ): Publisher {
@@ -93,13 +93,13 @@ export function createPublisher(
 }
 
 /** Before the first start. */
-function noLog({ origin }: LogParts): Memory['names'] {
+function noLog({ origin }: LogDependencies): Memory['names'] {
   return { log: undefined, origin, ended: [] }
 }
 
 /** Read again only when a new log was started. Clients cache the names for a day. */
 async function namesOf(
-  parts: LogParts,
+  parts: LogDependencies,
   known: Memory['names'],
   state: LogState | undefined,
 ): Promise<Memory['names']> {
@@ -114,7 +114,7 @@ type Started = Exclude<Assessment, { kind: 'unstarted' }>
 type Sound = Extract<Assessment, { kind: 'sound' }>
 
 /** Starts the first log of a database; exactly one of several processes succeeds. */
-async function assessStarted(parts: LogParts, proved: Proved, now: number): Promise<Started> {
+async function assessStarted(parts: LogDependencies, proved: Proved, now: number): Promise<Started> {
   for (;;) {
     const assessment = await assessLog(parts, proved)
     if (assessment.kind !== 'unstarted') return assessment
@@ -125,7 +125,7 @@ async function assessStarted(parts: LogParts, proved: Proved, now: number): Prom
 
 /** Pins checkpoints and successors of other machines, so that this machine detects a restore. */
 async function recordOtherLogs(
-  { store, checkpointPin }: LogParts,
+  { store, checkpointPin }: LogDependencies,
   memory: Memory,
   { state, checkpoint, pinnedCheckpoint }: Sound,
 ): Promise<void> {
@@ -143,7 +143,7 @@ async function recordOtherLogs(
  * Processes sign only if the database matches their pinned checkpoint: a reissued checkpoint proves that, and is pinned.
  */
 async function seekPinnedCheckpoint(
-  { store, checkpointPin }: LogParts,
+  { store, checkpointPin }: LogDependencies,
   memory: Memory,
   { state, checkpoint }: Extract<Assessment, { kind: 'refused' }>,
 ): Promise<void> {
@@ -190,7 +190,7 @@ interface Signing {
 
 /** Pins the checkpoint first: every published checkpoint is pinned. */
 async function publish(
-  { store, checkpointPin }: LogParts,
+  { store, checkpointPin }: LogDependencies,
   { log, size }: LogState,
   { last, note, signedAt }: Signing,
 ): Promise<void> {

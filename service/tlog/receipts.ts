@@ -15,7 +15,7 @@ import type { LogReader } from './reader.ts'
 import { type OpenedGroups, openDetail } from './sealed-details.ts'
 import type { SubjectKeys } from './subject-keys.ts'
 
-export interface ReceiptParts {
+export interface ReceiptDependencies {
   readonly store: Pick<Store, 'findPending'>
   readonly reader: LogReader
   readonly keys: SubjectKeys
@@ -53,7 +53,7 @@ export const provedReceipt = z.strictObject({
 /** A proof against one checkpoint stays valid. */
 const caching = 'private, max-age=3600'
 
-export function createReceipts(parts: ReceiptParts): Receipts {
+export function createReceipts(parts: ReceiptDependencies): Receipts {
   return {
     async read(id, user) {
       const name = parseName(id)
@@ -81,7 +81,11 @@ interface OwnLeaf {
   readonly groups: OpenedGroups
 }
 
-async function findOwn(parts: ReceiptParts, name: Uint8Array, user: string): Promise<OwnLeaf | undefined> {
+async function findOwn(
+  parts: ReceiptDependencies,
+  name: Uint8Array,
+  user: string,
+): Promise<OwnLeaf | undefined> {
   const { reader, store, keys, blindIndexOf } = parts
   // The entry may be sequenced between the first two reads.
   const row =
@@ -101,7 +105,7 @@ function isAbout(groups: OpenedGroups, user: string): boolean {
   return typeof sub === 'object' && sub !== null && 'user' in sub && sub.user === user
 }
 
-async function replyOf({ reader }: ReceiptParts, { row, groups }: OwnLeaf) {
+async function replyOf({ reader }: ReceiptDependencies, { row, groups }: OwnLeaf) {
   const name = { id: leafIdText(row.id), leaf: encodeBase64(row.leaf) }
   const found = 'globalIndex' in row ? await reader.inclusion(row.globalIndex) : undefined
   if (found === undefined) {

@@ -3,7 +3,7 @@ import type { Checkpoint } from 'miniseal-protocol/tlog/checkpoint'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { Store } from '../store/store.ts'
 import { type CheckpointPin, type PinnedCheckpoint, PinnedCheckpointDamaged } from './checkpoint-pin.ts'
-import { assessLog, type LogParts, refusalTexts } from './log-health.ts'
+import { assessLog, type LogDependencies, refusalTexts } from './log-health.ts'
 import { findFreeOrigin, startWrites } from './origin.ts'
 import { createPublisher } from './publisher.ts'
 
@@ -27,7 +27,7 @@ const attempts = 50
  * @param base the new origin, or its prefix if it is taken
  * @throws RecoveryRefused while other processes extend the log
  */
-export async function startNextLog(parts: LogParts, base: string, now: number): Promise<NextLog> {
+export async function startNextLog(parts: LogDependencies, base: string, now: number): Promise<NextLog> {
   const { store, checkpointPin, macs } = parts
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const state = await closeOff(parts, now)
@@ -46,7 +46,7 @@ export async function startNextLog(parts: LogParts, base: string, now: number): 
 }
 
 /** The final state of the old log; a healthy log is completely signed. */
-async function closeOff(parts: LogParts, now: number) {
+async function closeOff(parts: LogDependencies, now: number) {
   const state = await parts.store.findLogState()
   if (state === undefined) return undefined
   const publisher = createPublisher(
@@ -65,7 +65,7 @@ async function closeOff(parts: LogParts, now: number) {
 
 /** The larger of the pinned and the stored checkpoint; the stored one if the pinned one is damaged. */
 async function findLastSigned(
-  { store, checkpointPin }: LogParts,
+  { store, checkpointPin }: LogDependencies,
   origin: string,
   log: number | undefined,
 ): Promise<Checkpoint | undefined> {
@@ -106,7 +106,7 @@ async function isTaken(store: Store, checkpointPin: CheckpointPin, origin: strin
  * @returns the pinned checkpoint
  * @throws RecoveryRefused unless the pinned checkpoint is missing and everything else is sound
  */
-export async function trustDatabase(parts: LogParts): Promise<Checkpoint> {
+export async function trustDatabase(parts: LogDependencies): Promise<Checkpoint> {
   const assessment = await assessLog(parts)
   if (assessment.kind !== 'refused') {
     throw new RecoveryRefused('not needed: the log is open or not started')

@@ -4,7 +4,7 @@
  * Every process runs one. The store admits one at a time, which sequences the entries of all processes.
  */
 import { maxSequenced, type SequenceBatch } from '../store/tlog-sequence.ts'
-import type { LogEvent, LogParts } from './log-health.ts'
+import type { LogDependencies, LogEvent } from './log-health.ts'
 import type { Publisher } from './publisher.ts'
 import { growAuthenticated } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'
@@ -20,7 +20,7 @@ export interface Sequencer {
 class TreeBehind extends Error {}
 
 export function createSequencer(
-  { store, macs }: Pick<LogParts, 'store' | 'macs'>,
+  { store, macs }: Pick<LogDependencies, 'store' | 'macs'>,
   publisher: Publisher,
   record: (event: LogEvent) => void,
 ): Sequencer {

@@ -134,14 +134,14 @@ function count({ status, json, kind }: ReceivedReply): void {
 /** Repeats a transfer until it has the response. @returns the transfer's id */
 async function persist(session: RawSession, name: string): Promise<string> {
   for (let tries = 0; tries < 500; tries++) {
-    const heard = await attempt(session, name)
-    if (heard?.status === 201) {
+    const reply = await attempt(session, name)
+    if (reply?.status === 201) {
       seen.answered += 1
-      const receipt = findField(heard.fields, 'miniseal-receipt') ?? ''
+      const receipt = findField(reply.fields, 'miniseal-receipt') ?? ''
       receipts.add(Buffer.from(receipt.slice(1, -1), 'base64').toString('hex'))
-      return heard.json.id
+      return reply.json.id
     }
-    if (heard !== undefined) count(heard)
+    if (reply !== undefined) count(reply)
     await sleep(Math.min(20 * 2 ** tries, 400) * (0.5 + Math.random()))
   }
   throw new Error(`${name} was never answered`)

@@ -46,22 +46,22 @@ async function attempt(session: RawSession, name: string): Promise<ReceivedReply
 /** Repeats a transfer until it has the response. @returns the transfer's id */
 async function persist(session: RawSession, name: string): Promise<string> {
   for (let tries = 0; tries < 200; tries++) {
-    const heard = await attempt(session, name)
-    if (heard?.status === 201) {
+    const reply = await attempt(session, name)
+    if (reply?.status === 201) {
       seen.answered += 1
-      return heard.json.id
+      return reply.json.id
     }
-    if (heard?.json.code === 'idempotency_in_progress') seen.inProgress += 1
-    else if (heard?.json.code === 'token_expired') await renew(session)
-    else if (heard !== undefined) throw new Error(`refused: ${JSON.stringify(heard.json)}`)
+    if (reply?.json.code === 'idempotency_in_progress') seen.inProgress += 1
+    else if (reply?.json.code === 'token_expired') await renew(session)
+    else if (reply !== undefined) throw new Error(`refused: ${JSON.stringify(reply.json)}`)
     await sleep(Math.min(20 * 2 ** tries, 500) * (0.5 + Math.random()))
   }
   throw new Error(`${name} was never answered`)
 }
 
 async function renew(session: RawSession): Promise<void> {
-  const heard = await session.send({ method: 'POST', path: '/sessions/current/token' }).catch(() => undefined)
-  if (heard?.status === 201) session.token = heard.json.access_token
+  const reply = await session.send({ method: 'POST', path: '/sessions/current/token' }).catch(() => undefined)
+  if (reply?.status === 201) session.token = reply.json.access_token
 }
 
 interface Row {
@@ -115,7 +115,7 @@ it(`${transfers} transfers have ${transfers} effects, each sent ${copies} times 
   await Promise.all([work, killer()])
   console.log(
     `${transfers} transfers, each ${copies} times; ${seen.requests} requests, ${seen.kills} kills: ` +
-      `${seen.lost} without an answer, ${seen.inProgress} told to wait, ${seen.open} claims left open`,
+      `${seen.lost} without a response, ${seen.inProgress} in progress, ${seen.open} claims left open`,
   )
   const rows = ledger()
   expect(rows).toHaveLength(transfers)

@@ -59,14 +59,14 @@ async function work(name: string, sent: Map<string, Prepared>, done: Map<string,
     const note = `${name}-${i}`
     const prepared = session.prepare(posting(note))
     sent.set(note, prepared)
-    let heard: ReceivedReply
+    let reply: ReceivedReply
     try {
-      heard = await send(service, prepared)
+      reply = await send(service, prepared)
     } catch {
       return
     }
-    if (heard.status !== 201) throw new Error(`not done: ${JSON.stringify(heard.json)}`)
-    done.set(note, heard.json.id)
+    if (reply.status !== 201) throw new Error(`not done: ${JSON.stringify(reply.json)}`)
+    done.set(note, reply.json.id)
   }
 }
 
@@ -87,10 +87,10 @@ it(`the service survives ${rounds} kills in the middle of transfers`, {
     // Acknowledged transfers are refused as replays; those in flight were executed, or are executed once now.
     let late = 0
     for (const [note, prepared] of sent) {
-      const heard = await send(service, prepared)
-      expect(heard.kind).toBe('sealed')
-      if (done.has(note)) expect(heard.json.code).toBe('replayed')
-      if (heard.status === 201) late += 1
+      const reply = await send(service, prepared)
+      expect(reply.kind).toBe('sealed')
+      if (done.has(note)) expect(reply.json.code).toBe('replayed')
+      if (reply.status === 201) late += 1
     }
     expect(late).toBeLessThanOrEqual(8)
     const notes = await ledgerNotes()

@@ -33,8 +33,8 @@ function keepOpen(aim: Aim, width: number, pause: number, use: (socket: Socket) 
     sockets.add(socket)
     let status = 'cut'
     socket.on('data', (chunk) => {
-      const [, said] = /^HTTP\/1\.1 (\d{3})/.exec(String(chunk.subarray(0, 12))) ?? []
-      if (said !== undefined) status = said
+      const [, output] = /^HTTP\/1\.1 (\d{3})/.exec(String(chunk.subarray(0, 12))) ?? []
+      if (output !== undefined) status = output
     })
     socket.on('close', () => {
       sockets.delete(socket)

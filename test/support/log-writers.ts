@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
 import { parseCheckpointNote } from '../../crypto/tlog/checkpoint.ts'
-import type { LogParts } from '../../service/tlog/log-health.ts'
+import type { LogDependencies } from '../../service/tlog/log-health.ts'
 import type { Task } from '../integration/tlog/log-child.ts'
 import { compiledScript } from './compiled.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
@@ -52,9 +52,9 @@ export function startWriter(task: Task): Writer {
  * every stored and pinned checkpoint is one of this tree.
  */
 export async function expectWholeLog(
-  { store, checkpointPin }: Pick<LogParts, 'store' | 'checkpointPin'>,
+  { store, checkpointPin }: Pick<LogDependencies, 'store' | 'checkpointPin'>,
   acknowledged: Iterable<string>,
-  folders: readonly LogParts['checkpointPin'][] = [checkpointPin],
+  folders: readonly LogDependencies['checkpointPin'][] = [checkpointPin],
 ): Promise<number> {
   const state = await store.findLogState()
   if (state === undefined) throw new Error('there is no log')

@@ -7,7 +7,7 @@ import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { type DatabaseLocation, openStore } from '../../service/store/open-store.ts'
 import { openCheckpointPin } from '../../service/tlog/checkpoint-pin.ts'
-import type { LogEvent, LogParts } from '../../service/tlog/log-health.ts'
+import type { LogDependencies, LogEvent } from '../../service/tlog/log-health.ts'
 import { openLog, type RunningLog } from '../../service/tlog/open-log.ts'
 import type { WitnessTarget } from '../../service/tlog/witnesses.ts'
 import { testMacs, testOrigin } from './log-records.ts'
@@ -27,7 +27,7 @@ export function newMachine(): Machine {
 
 export interface OpenedLog {
   readonly log: RunningLog
-  readonly paths: LogParts
+  readonly paths: LogDependencies
   readonly events: LogEvent[]
   /** Moves the clock of this log. */
   advance(seconds: number): void
@@ -39,8 +39,8 @@ export interface OpenedLog {
 export async function openPaths(
   location: DatabaseLocation,
   folder: string,
-  changes: Partial<LogParts> = {},
-): Promise<LogParts> {
+  changes: Partial<LogDependencies> = {},
+): Promise<LogDependencies> {
   const store = await openStore(location)
   const keyring = await openKeyring(store, wrapper, 1_764_000_000)
   return {
@@ -63,7 +63,7 @@ export interface LogHelpers {
 export async function openTestLog(
   location: DatabaseLocation,
   folder: string,
-  changes: Partial<LogParts> & LogHelpers = {},
+  changes: Partial<LogDependencies> & LogHelpers = {},
 ): Promise<OpenedLog> {
   const paths = await openPaths(location, folder, changes)
   const events: LogEvent[] = []

@@ -228,7 +228,7 @@ export interface LoginParts extends RequestParts {
 export async function prepareLogin(
   service: TestService,
   parts: LoginParts = {},
-): Promise<Prepared & { session: (heard: ReceivedReply) => RawSession }> {
+): Promise<Prepared & { session: (reply: ReceivedReply) => RawSession }> {
   const configuration = parts.configuration ?? (await fetchConfiguration(service))
   const device = parts.device ?? newDevice()
   const agreement = configuration.agreement[0]
@@ -281,7 +281,7 @@ export async function prepareLogin(
 
 export async function logIn(service: TestService, parts: LoginParts = {}): Promise<RawSession> {
   const prepared = await prepareLogin(service, parts)
-  const heard = await send(service, prepared)
-  if (heard.status !== 201) throw new Error(`the login was refused: ${JSON.stringify(heard.json)}`)
-  return prepared.session(heard)
+  const reply = await send(service, prepared)
+  if (reply.status !== 201) throw new Error(`the login was refused: ${JSON.stringify(reply.json)}`)
+  return prepared.session(reply)
 }

@@ -21,7 +21,7 @@ export interface SocketClosed {
 
 interface Waiting {
   readonly open: Prepared['open']
-  readonly resolve: (heard: ReceivedReply) => void
+  readonly resolve: (reply: ReceivedReply) => void
   readonly reject: (error: Error) => void
 }
 

@@ -14,8 +14,8 @@ export interface TestWitness {
   readonly witness: WitnessTarget
   /** What it saw last; may be set. */
   seen: TreeHead
-  /** How many checkpoints it was asked for. */
-  asked: number
+  /** The number of received checkpoints. */
+  requests: number
   /** The response to every request, when set. */
   instead: { readonly status: number; readonly type?: string; readonly body: string } | undefined
   close(): Promise<void>
@@ -37,7 +37,7 @@ export async function startTestWitness(name: string, seed: number, port = 0): Pr
   const test: TestWitness = {
     witness: { name: `the-${name}`, key, url: `http://127.0.0.1:${address.port}` },
     seen: { size: 0, root: emptyRoot(sodiumPrimitives) },
-    asked: 0,
+    requests: 0,
     instead: undefined,
     async close() {
       server.closeAllConnections()
@@ -52,7 +52,7 @@ type Signer = Parameters<typeof cosign>[2]
 type Answer = { readonly status: number; readonly type?: string; readonly body: string }
 
 function answer(test: TestWitness, signer: Signer, text: string): Answer {
-  test.asked += 1
+  test.requests += 1
   if (test.instead !== undefined) return test.instead
   const end = text.indexOf('\n\n')
   const [first = '', ...lines] = text.slice(0, end).split('\n')

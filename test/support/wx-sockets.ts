@@ -48,10 +48,10 @@ export class SocketPool {
     }
     const socket = new WebSocket(options.url, [...(options.protocols ?? [])], { perMessageDeflate: false })
     this.open.add(socket)
-    const heard = new Map<string, ((result: object) => void)[]>()
+    const reply = new Map<string, ((result: object) => void)[]>()
     const tell = (kind: string, result: object): void => {
       later(() => {
-        for (const listener of heard.get(kind) ?? []) listener(ofRealm(result, this.realm))
+        for (const listener of reply.get(kind) ?? []) listener(ofRealm(result, this.realm))
       })
     }
     socket.on('open', () => tell('open', {}))
@@ -64,7 +64,7 @@ export class SocketPool {
     const on =
       (kind: string): Listen =>
       (listener) => {
-        heard.set(kind, [...(heard.get(kind) ?? []), listener as (result: object) => void])
+        reply.set(kind, [...(reply.get(kind) ?? []), listener as (result: object) => void])
       }
     return {
       send: ({ data, success, fail }) => {

@@ -89,7 +89,7 @@ export const zhCn = {
     verified: '验证通过，任何篡改都会被发现',
     failed: '验证失败，请保留此凭证并联系客服',
     steps: {
-      leaf: { title: '记录一致', detail: '与服务端签名应答中的记录哈希一致' },
+      leaf: { title: '记录一致', detail: '与服务端签名响应中的记录哈希一致' },
       contents: { title: '内容一致', detail: '请求、签名和设备信息与记录中的承诺值一致' },
       checkpoint: { title: '日志已签名', detail: '检查点已由日志密钥签名' },
       inclusion: { title: '已收录', detail: '包含证明可计算到已签名的检查点' },

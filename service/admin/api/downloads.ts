@@ -16,7 +16,7 @@ const types: { readonly [F in ExportFormat]: string } = {
   jsonl: 'application/jsonl; charset=utf-8',
 }
 
-export interface ExportParts extends Pick<AuditDependencies, 'findKey'> {
+export interface ExportDependencies extends Pick<AuditDependencies, 'findKey'> {
   readonly search: AuditSearch
   /** Called when the stream ends or is cancelled, possibly more than once. */
   readonly onEnd: () => void
@@ -27,7 +27,7 @@ export interface ExportParts extends Pick<AuditDependencies, 'findKey'> {
  * a complete one.
  */
 export function exportResponse(
-  { findKey, search, onEnd }: ExportParts,
+  { findKey, search, onEnd }: ExportDependencies,
   filter: AuditFilter,
   format: ExportFormat,
 ): Response {

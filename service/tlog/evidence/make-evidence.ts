@@ -228,21 +228,21 @@ that enrolled the device key for the user, in the same form. \`manifest.json\` h
 }
 
 function chinese(groups: readonly string[], hasSignature: boolean): string {
-  return `# 审计日志中一条记录的证据
+  return `# 审计日志中一个条目的证据
 
-\`leaf.json\` 是这条记录本身，其中不含任何个人信息：相关内容位于加盐承诺（\`c\`）之后。本证据披露的分组：${groups.join('、') || '无'}。
-\`leaf.tlog-proof\` 证明该记录在日志之中；检查点写明日志的大小与根哈希，由日志的密钥签名，也可能有见证方联署。
+\`leaf.json\` 是条目本身，不含个人信息：相关内容只以加盐承诺（\`c\`）的形式出现。本证据披露的分组：${groups.join('、') || '无'}。
+\`leaf.tlog-proof\` 证明日志包含该条目；检查点包含日志的大小与根哈希，由日志密钥签名，也可能由见证方联署。
 
-使用 Miniseal 验证：\`npx miniseal audit check-evidence FILE.zip --vkey KEY\`。KEY 是您从其他途径获知的日志公钥：
-随证据一起送来的公钥不能证明证据出自何人。它还会把设备签名的内容与记录逐项比较：
+使用 Miniseal 验证：\`npx miniseal audit check-evidence FILE.zip --vkey KEY\`。KEY 是您通过其他途径取得的日志公钥：
+证据中附带的公钥不能证明其来源。该命令还会把设备签名的内容与条目逐项比较：
 \`signature-base.txt\` 中的各行必须与 \`groups/core.json\`、\`groups/pay.json\` 一致。
 
 不使用 Miniseal 验证：
 
 ${commands(groups, hasSignature)}
 
-最后得到的记录哈希即叶哈希（RFC 6962）。从叶的兄弟节点开始，与 \`leaf.tlog-proof\` 中的各哈希依次计算，应得到 \`checkpoint.txt\`
-中的根哈希（RFC 9162 第 2.1.3.2 节）。${hasSignature ? '`signature-base.txt` 是设备签名的内容（RFC 9421）。' : ''}如有 \`enrolment/\`，其中是该设备密钥归属该用户的记录，形式相同。
+最后一个哈希即条目的叶哈希（RFC 6962）。从叶节点的兄弟节点开始，与 \`leaf.tlog-proof\` 中的各哈希依次计算，应得到 \`checkpoint.txt\`
+中的根哈希（RFC 9162 第 2.1.3.2 节）。${hasSignature ? '`signature-base.txt` 是设备签名的内容（RFC 9421）。' : ''}如有 \`enrolment/\`，其中是注册该设备密钥的条目，形式相同。
 \`manifest.json\` 列出每个文件的 SHA-256。
 `
 }

@@ -68,9 +68,9 @@ it('the first checkpoint and the first one a day later get a timestamp that Open
 
 it('a failing authority does not stop the log and is not retried every second', async () => {
   const { answer } = authority
-  let asked = 0
+  let requests = 0
   authority.answer = (_query, _request, response) => {
-    asked += 1
+    requests += 1
     response.writeHead(500).end()
   }
   await open()
@@ -79,7 +79,7 @@ it('a failing authority does not stop the log and is not retried every second', 
   await until(async () => failures().length === 1)
   await grow()
   await sleep(1_200)
-  expect(asked).toBe(1)
+  expect(requests).toBe(1)
   expect((await log.log.status()).health).toBe('open')
   expect(await token()).toBeNull()
   authority.answer = answer

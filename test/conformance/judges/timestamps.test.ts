@@ -41,14 +41,14 @@ describe('a timestamp', () => {
   })
 
   it('a timestamp request follows RFC 3161', async () => {
-    let asked: { method: string | undefined; type: string | undefined; query: Buffer } | undefined
+    let received: { method: string | undefined; type: string | undefined; query: Buffer } | undefined
     authority.answer = (query, request, response) => {
-      asked = { method: request.method, type: request.headers['content-type'], query }
+      received = { method: request.method, type: request.headers['content-type'], query }
       honest(query, request, response)
     }
     await requestTimestamp(authority.url, digest)
-    expect(asked).toMatchObject({ method: 'POST', type: 'application/timestamp-query' })
-    expect(asked?.query.includes(Buffer.from(digest))).toBe(true)
+    expect(received).toMatchObject({ method: 'POST', type: 'application/timestamp-query' })
+    expect(received?.query.includes(Buffer.from(digest))).toBe(true)
   })
 
   it('every timestamp request has a new nonce', async () => {

@@ -7,8 +7,8 @@ import { encodeVerifierKey, parseVerifierKey } from '../../../crypto/tlog/signed
 import type { TlogPolicy } from '../../../crypto/tlog/tlog-policy.ts'
 import { encodePolicy, verifyByPolicy } from '../../../crypto/tlog/tlog-policy.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
-import type { AskedWitness } from '../../integration/witness/asked-witness.ts'
-import { startAskedWitness, temporaryFolder } from '../../integration/witness/asked-witness.ts'
+import type { TestedWitness } from '../../integration/witness/tested-witness.ts'
+import { startTestedWitness, temporaryFolder } from '../../integration/witness/tested-witness.ts'
 import { logIn } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
@@ -22,8 +22,8 @@ const policyFile = join(folder.path, 'policy.txt')
 const looking = witness('w2')
 let policy: TlogPolicy
 let service: OwnService
-let asked: AskedWitness
-let follower: AskedWitness
+let tested: TestedWitness
+let follower: TestedWitness
 
 /** The log's verifier key, as the service publishes it. */
 async function logKeyOf(origin: string) {
@@ -48,19 +48,19 @@ beforeAll(async () => {
   const first = await startTestService({ environment })
   const key = await logKeyOf(first.origin)
   await first.stop()
-  asked = await startAskedWitness({ database: join(folder.path, 'w1.db'), logs: [{ key }], now })
+  tested = await startTestedWitness({ database: join(folder.path, 'w1.db'), logs: [{ key }], now })
   policy = {
     logs: [{ key }],
     witnesses: [
-      { name: 'asked', key: witness('w1').key, url: asked.url },
+      { name: 'tested', key: witness('w1').key, url: tested.url },
       { name: 'looking', key: looking.key },
     ],
     groups: [],
-    quorum: 'asked',
+    quorum: 'tested',
   }
   writeFileSync(policyFile, encodePolicy(primitives, policy))
   service = await startTestService({ environment: { ...environment, MINISEAL_LOG_POLICY_FILE: policyFile } })
-  follower = await startAskedWitness({
+  follower = await startTestedWitness({
     database: join(folder.path, 'w2.db'),
     logs: [{ key, url: `${service.origin}/log` }],
     signer: looking.signer,
@@ -72,7 +72,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await follower?.stop()
   await service?.close()
-  await asked?.stop()
+  await tested?.stop()
   folder.remove()
 })
 
@@ -93,7 +93,7 @@ it('the log is cosigned as it grows and satisfies a policy that requires the wit
   const { checkpoint } = verifyByPolicy(primitives, first, policy)
   await logIn(service)
   await cosignedBeyond(checkpoint.size)
-  expect(asked.events.filter(({ kind }) => kind !== 'seen')).toEqual([])
+  expect(tested.events.filter(({ kind }) => kind !== 'seen')).toEqual([])
 })
 
 it('a witness without an address follows the log', async () => {

@@ -130,8 +130,8 @@ describe.each(namedImplementations)('session.json with %s', (_, primitives) => {
     if (parsed.kind === 'request') return hex(openRequest(primitives, keys, parsed))
     if (parsed.kind === 'response') return hex(openResponse(primitives, keys, parsed))
     if (parsed.kind !== 'event') throw new Error('not a frame of a session')
-    const { sequence, event: told } = openEvent(primitives, keys, parsed)
-    return `${sequence} ${hex(told)}`
+    const { sequence, event: eventContent } = openEvent(primitives, keys, parsed)
+    return `${sequence} ${hex(eventContent)}`
   }
 
   it('a request is encrypted and decrypted as in the vector', () => {

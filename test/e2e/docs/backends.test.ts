@@ -112,14 +112,14 @@ describe.each(guides)('the program of the guide for %s', (guide) => {
     const chunks = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`
     const socket = connect(Number(port), hostname)
     socket.write(`POST /outer HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n${chunks}`)
-    let heard = ''
+    let reply = ''
     socket.on('error', () => {})
     socket.on('data', (bytes) => {
-      heard += String(bytes)
+      reply += String(bytes)
     })
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     socket.destroy()
-    expect(heard.match(/HTTP\/1\.[01] [0-9]{3}/g)).toEqual(['HTTP/1.1 401'])
+    expect(reply.match(/HTTP\/1\.[01] [0-9]{3}/g)).toEqual(['HTTP/1.1 401'])
   })
 
   it('the program of the guide accepts a signature input with extra spaces and zeros', async () => {

@@ -122,14 +122,14 @@ export async function startProgram(guide: Guide, origin: string, port: number): 
     // A process group: `go run` starts a child.
     detached: true,
   })
-  let said = ''
+  let output = ''
   child.stderr.on('data', (chunk) => {
-    said += String(chunk)
+    output += String(chunk)
   })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const first = await lines.next()
   if (first.value !== `listening on ${port}`)
-    throw new Error(`the ${guide} program printed ${String(first.value)}: ${said}`)
+    throw new Error(`the ${guide} program printed ${String(first.value)}: ${output}`)
   return {
     url: `http://127.0.0.1:${port}`,
     close: async () => {

@@ -102,19 +102,19 @@ export class Page {
     const [, ...own] = args
     const real: string[] = []
     for (const [at, word] of own.entries()) real.push(await this.wordOf(word, own, at))
-    const said = own[2] === 'master' ? await this.changeMasterKey(real) : await this.miniseal(real)
-    if (said.code !== 0) throw new Error(`${real.join(' ')}: ${said.out}${said.err}`)
+    const output = own[2] === 'master' ? await this.changeMasterKey(real) : await this.miniseal(real)
+    if (output.code !== 0) throw new Error(`${real.join(' ')}: ${output.out}${output.err}`)
     if (own[0] === 'keys' && own[1] === 'revoke') await this.noteKeys()
-    return said.code
+    return output.code
   }
 
   /** Rotates to a new master key and back: the service keeps running with the first one. */
   private async changeMasterKey(words: readonly string[]): Promise<CommandResult> {
     const old = readFileSync(join(this.environment.MINISEAL_DATA ?? '', 'master.key'), 'utf8').trim()
     const next = randomBytes(32).toString('base64')
-    const said = await this.miniseal(words, { MINISEAL_MASTER_KEY: `${next},${old}` })
+    const output = await this.miniseal(words, { MINISEAL_MASTER_KEY: `${next},${old}` })
     await this.miniseal(words, { MINISEAL_MASTER_KEY: `${old},${next}` })
-    return said
+    return output
   }
 
   /** The real value for a word of the page; `word` is `all[at]`. */

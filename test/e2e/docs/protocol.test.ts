@@ -180,9 +180,9 @@ function jsonUnder(heading: string): readonly Record<string, unknown>[] {
 
 it('the protocol page shows a login and its response with the members of the example', () => {
   const membersOf = (content: Uint8Array): readonly string[] => Object.keys(JSON.parse(decodeUtf8(content)))
-  const [asked = {}, answered = {}] = jsonUnder('6. Handshake')
-  expect(Object.keys(asked)).toEqual(membersOf(messages.login.message.content))
-  expect(Object.keys(answered)).toEqual(membersOf(messages.loggedIn.message.content))
+  const [loginBody = {}, loginResponse = {}] = jsonUnder('6. Handshake')
+  expect(Object.keys(loginBody)).toEqual(membersOf(messages.login.message.content))
+  expect(Object.keys(loginResponse)).toEqual(membersOf(messages.loggedIn.message.content))
 })
 
 it('the client accepts the channel configuration of the protocol page', () => {

@@ -13,10 +13,10 @@ describe('change notifications on PostgreSQL', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
   let here: Store
   let there: Store
-  let heard: { readonly change: Change; readonly at: number }[]
+  let notified: { readonly change: Change; readonly at: number }[]
 
   beforeEach(async () => {
-    heard = []
+    notified = []
     database = await createPostgres()
     here = await openPostgresStore(database.url)
     there = await openPostgresStore(database.url)
@@ -28,7 +28,7 @@ describe('change notifications on PostgreSQL', () => {
     await database.remove()
   })
 
-  const watch = (store: Store) => store.watch((change) => heard.push({ change, at: performance.now() }))
+  const watch = (store: Store) => store.watch((change) => notified.push({ change, at: performance.now() }))
 
   /** Pushes through the other store until the change arrives: at first, the connection may not listen yet. */
   async function pushThere(seed: number, isIt: (change: Change) => boolean): Promise<void> {
@@ -36,7 +36,7 @@ describe('change notifications on PostgreSQL', () => {
       const startedAt = performance.now()
       await there.commit([pushEvent(seed * 1_000 + attempt)])
       while (performance.now() - startedAt < 2_000) {
-        if (heard.some(({ change, at }) => at >= startedAt && isIt(change))) return
+        if (notified.some(({ change, at }) => at >= startedAt && isIt(change))) return
         await sleep(5)
       }
     }
@@ -58,7 +58,7 @@ describe('change notifications on PostgreSQL', () => {
       await sleep(1_000)
       await foreign.commit([pushEvent(1)])
       await sleep(500)
-      expect(heard.filter(({ change }) => isOurs(change))).toEqual([])
+      expect(notified.filter(({ change }) => isOurs(change))).toEqual([])
     } finally {
       await foreign.close()
       await elsewhere.remove()
@@ -89,7 +89,7 @@ describe('change notifications on PostgreSQL', () => {
       for (const seed of [1, 2, 3]) {
         await pushThere(seed, ({ kind }) => kind === 'any')
       }
-      expect(heard.filter(({ change }) => isOurs(change))).toEqual([])
+      expect(notified.filter(({ change }) => isOurs(change))).toEqual([])
     } finally {
       await deaf.close()
       await proxy.close()
@@ -110,11 +110,11 @@ describe('change notifications on PostgreSQL', () => {
     )
     watch(here)
     await sleep(1_000)
-    heard = []
+    notified = []
     await there.commit(users.map((user, i) => pushEvent(i, { user })))
     await sleep(500)
-    expect(heard.length).toBeGreaterThan(0)
-    expect(heard.every(({ change }) => change.kind === 'any')).toBe(true)
+    expect(notified.length).toBeGreaterThan(0)
+    expect(notified.every(({ change }) => change.kind === 'any')).toBe(true)
   })
 })
 

@@ -87,7 +87,7 @@ describe('commits on PostgreSQL', () => {
   })
 
   test('a locked row delays only the commit that needs it', async () => {
-    // So that it would not be over by itself within this test.
+    // Longer than this test.
     const patient = await open(proxy, { statementTimeout: 60_000 })
     await login(patient)
     await patient.commit([insertSession(2)])

@@ -8,10 +8,10 @@ import type { Arrived } from '../../support/upstream.ts'
 import { createPhone, type Phone } from '../client/phone.ts'
 
 /** The next response of the backend. */
-let said: { status: number; body?: object | string; fields?: Record<string, string> }
+let output: { status: number; body?: object | string; fields?: Record<string, string> }
 
 const backend = sharedUpstream((_request, response) => {
-  const { status, body = 'done', fields = {} } = said
+  const { status, body = 'done', fields = {} } = output
   const isText = typeof body === 'string'
   response.sendDate = false
   response.writeHead(status, {
@@ -27,14 +27,14 @@ const own = sharedSession(service, { openid: 'owner of the backend' })
 const order = { method: 'POST', path: '/shop/orders', body: { n: 1 } } as const
 
 beforeEach(() => {
-  said = { status: 200 }
+  output = { status: 200 }
 })
 
 /** A request of Alice that the backend kept. */
 let kept: Arrived
 
 beforeAll(async () => {
-  said = { status: 200 }
+  output = { status: 200 }
   expect((await alice.send(order)).status).toBe(200)
   kept = backend.last()
 })
@@ -114,7 +114,7 @@ const valuesOf = ({ fields }: ReceivedReply, name: string): readonly string[] =>
   fields.filter(([each]) => each === name).map(([, value]) => value)
 
 it('a replayed response carries exactly one replay marker and a first response none, whatever the backend sends', async () => {
-  said = { status: 201, fields: { 'Idempotency-Replayed': 'true' } }
+  output = { status: 201, fields: { 'Idempotency-Replayed': 'true' } }
   const first = await orderOnce('replayed by itself')
   expect([first.status, valuesOf(first, 'idempotency-replayed')]).toEqual([201, []])
   const second = await orderOnce('replayed by itself')
@@ -125,7 +125,7 @@ it.each([
   ['as many fields as there may be', manyFields(56)],
   ['fields as long as they may be', { 'x-long': 'x'.repeat(14_300) }],
 ])('a stored response has room for the fields that the service adds to %s', async (title, fields) => {
-  said = { status: 201, fields }
+  output = { status: 201, fields }
   expect((await orderOnce(title)).status).toBe(201)
   const again = await orderOnce(title)
   expect([again.status, valuesOf(again, 'idempotency-replayed')]).toEqual([201, ['true']])
@@ -141,14 +141,14 @@ it.each([
 ])(
   'a response that cannot be encoded for %s is a backend fault with an unknown outcome and does not open the circuit',
   async (title, status, fields) => {
-    said = { status, fields }
+    output = { status, fields }
     // One more failure than opens the circuit.
     for (let count = 0; count < 6; count++) {
       const answer = await orderOnce(`${title} ${count}`)
       expect(answer.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'unknown' })
       expect((await orderOnce(`${title} ${count}`)).json).toMatchObject({ outcome: 'unknown' })
     }
-    said = { status: 200 }
+    output = { status: 200 }
     expect((await orderOnce(`${title}, and then`)).status).toBe(200)
   },
 )
@@ -165,17 +165,17 @@ const spellings = [
 describe('a backend that imitates problems of the service', () => {
   let phone: Phone
   let users = 0
-  let asked: string[]
+  let prompts: string[]
 
   beforeEach(async () => {
-    asked = []
+    prompts = []
     backend.arrived.length = 0
     phone = createPhone(service, `user ${++users}`, {
       soter: async (challenge) => {
-        asked.push(challenge)
+        prompts.push(challenge)
         return { resultJSON: '{}', resultJSONSignature: '' }
       },
-      confirmDialog: async (summary) => asked.push(summary) > 0,
+      confirmDialog: async (summary) => prompts.push(summary) > 0,
       retries: 2,
     })
     await phone.channel.login()
@@ -193,7 +193,7 @@ describe('a backend that imitates problems of the service', () => {
     'a backend response that imitates a service problem with %s triggers no recovery, login or prompt',
     async (code, status, more) => {
       for (const name of spellings) {
-        said = { status, body: { code, ...more }, fields: { [name]: code } }
+        output = { status, body: { code, ...more }, fields: { [name]: code } }
         const before = backend.arrived.length
         const answer = await phone.channel.request({ ...order, confirm: true })
         expect(answer.status).toBe(status)
@@ -204,9 +204,9 @@ describe('a backend that imitates problems of the service', () => {
         expect(backend.arrived).toHaveLength(before + 1)
       }
       expect(phone.codes).toHaveLength(1)
-      expect(asked).toEqual([])
+      expect(prompts).toEqual([])
       // The clock is unchanged: the service accepts the next request at once.
-      said = { status: 200 }
+      output = { status: 200 }
       const frames = phone.proxy.frames
       expect((await phone.channel.request({ ...order, confirm: true })).status).toBe(200)
       expect(phone.proxy.frames).toBe(frames + 1)
@@ -214,7 +214,7 @@ describe('a backend that imitates problems of the service', () => {
   )
 
   it('a backend cannot put a problem marker into a stored response', async () => {
-    said = { status: 401, body: { code: 'session_ended' }, fields: { 'Miniseal-Problem': 'session_ended' } }
+    output = { status: 401, body: { code: 'session_ended' }, fields: { 'Miniseal-Problem': 'session_ended' } }
     const parts = { ...order, key: 'stored answer' }
     for (const replayed of [undefined, 'true']) {
       const answer = await alice.send(parts)

@@ -86,7 +86,7 @@ it('a clock that was three days ahead for 20 seconds gives no frame or key a sec
   expect(await metric('miniseal_pruning_suspended')).toBe(1)
   await expectNoSecondEffect(frame)
   expect(service.logText()).toMatch(/"event":"clock\.jumped","seconds":259(199|20[0-9])/)
-  // Pruning resumes by itself.
+  // Pruning resumes without intervention.
   await settle()
   expect(service.logText()).toMatch(/"event":"clock\.stable"/)
 })

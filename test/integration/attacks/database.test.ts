@@ -66,8 +66,8 @@ describeWithBothDatabases('who has the database', (create) => {
     const request = mallory.prepare()
     const frame = request.frame.slice()
     frame.set(victim.id, 2)
-    const heard = await send(service, { ...request, frame })
-    expect(heard).toMatchObject({ kind: 'clear' })
+    const reply = await send(service, { ...request, frame })
+    expect(reply).toMatchObject({ kind: 'clear' })
     expect((await victim.send()).kind).toBe('clear')
     expect((await alice.send()).status).toBe(200)
   })
@@ -84,8 +84,8 @@ describeWithBothDatabases('who has the database', (create) => {
     const asVictim = { ...eve.device.signer, keyid: device }
     for (const signer of [eve.device.signer, asVictim]) {
       for (const token of [eve.token, victim.token]) {
-        const heard = await eve.send({ ...paying(1), signer, token })
-        expect(heard.status).toBe(401)
+        const reply = await eve.send({ ...paying(1), signer, token })
+        expect(reply.status).toBe(401)
         const renewal = await eve.send({ method: 'POST', path: '/sessions/current/token', signer, token })
         expect(renewal.status).toBe(401)
       }
@@ -169,14 +169,14 @@ describeWithBothDatabases('who has the database', (create) => {
     expect((await own.send({ ...paying(5), key: 'paid-already' })).status).toBe(201)
     await disturb(service, 'delete from idempotency_keys')
     const path = `/outcomes/${Buffer.from('paid-already').toString('base64url')}`
-    const asked = await own.send({ method: 'DELETE', path, key: undefined })
-    expect(asked.json).toEqual({ outcome: 'none', cancelled: true })
+    const cancellation = await own.send({ method: 'DELETE', path, key: undefined })
+    expect(cancellation.json).toEqual({ outcome: 'none', cancelled: true })
     expect((await own.send({ path: '/wallet' })).json.balance).toBe(before - 5)
-    const told = ofKind(await readLog(service.environment), 'request').filter(
+    const entries = ofKind(await readLog(service.environment), 'request').filter(
       ({ groups, leaf }) =>
         groups.sub?.user === own.user && leaf.result === 'ok' && groups.core?.method !== 'GET',
     )
-    expect(told.map(({ groups }) => groups.core?.method)).toEqual(['POST', 'DELETE'])
+    expect(entries.map(({ groups }) => groups.core?.method)).toEqual(['POST', 'DELETE'])
   })
 
   it('a database writer can remove the step-up requirement of a risk policy from a session', async () => {
@@ -226,7 +226,7 @@ describeWithBothDatabases('who has the database', (create) => {
     const times = `${service.now()}, ${service.now() + 86_400}`
     await disturb(
       service,
-      `insert into auditors (name, token_hash, role, created_at, expires_at) values ('nobody-asked', ${bytes(digest)}, 'discloser', ${times})`,
+      `insert into auditors (name, token_hash, role, created_at, expires_at) values ('unlisted', ${bytes(digest)}, 'discloser', ${times})`,
     )
     const read = async (token: string): Promise<number> => {
       const headers = { authorization: `Bearer ${token}` }

@@ -38,12 +38,12 @@ it.each(Object.entries(heavyLogins))(
   async (_, content) => {
     const cost = await costOf(async () => {
       for (let i = 0; i < 10; i++) {
-        const heard = await send(
+        const reply = await send(
           child.service,
           await prepareLogin(child.service, { code: 'none', before: carrying(content) }),
         )
-        expect(heard).toMatchObject({ kind: 'sealed', status: 400, json: { code: 'payload_invalid' } })
-        expect(heard.json.outcome).toBeUndefined()
+        expect(reply).toMatchObject({ kind: 'sealed', status: 400, json: { code: 'payload_invalid' } })
+        expect(reply.json.outcome).toBeUndefined()
       }
     })
     // Each of the worst took seconds.
@@ -75,9 +75,9 @@ it.each([
   ['POST', '/encrypted-data?a=b'],
 ])('%s %s refuses a content coding and content over 16 KiB', async (method, path) => {
   for (const content of [gzippedDepth, { content: random(16_385) }]) {
-    const heard = await session.send({ method, path, body: {}, before: carrying(content) })
-    expect(heard.json).toMatchObject({ code: 'payload_invalid', step: 'binary-http', status: 400 })
-    expect(heard.json.outcome).toBeUndefined()
+    const reply = await session.send({ method, path, body: {}, before: carrying(content) })
+    expect(reply.json).toMatchObject({ code: 'payload_invalid', step: 'binary-http', status: 400 })
+    expect(reply.json.outcome).toBeUndefined()
   }
   expect((await session.send()).status).toBe(200)
 })

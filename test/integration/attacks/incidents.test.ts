@@ -9,7 +9,7 @@ import { fetchConfiguration, logIn, RawSession } from '../../support/raw-client.
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { stolenKey } from '../../support/stolen.ts'
-import { temporaryFolder } from '../witness/asked-witness.ts'
+import { temporaryFolder } from '../witness/tested-witness.ts'
 
 const page = readFileSync(new URL('../../../SECURITY.md', import.meta.url), 'utf8')
 const chapter = page.slice(page.indexOf('## Incident response'), page.indexOf('## Out of scope'))
@@ -89,7 +89,7 @@ async function oldKeyOf(lines: readonly string[]): Promise<string> {
   return kind === undefined ? '' : (await stolenKey(service, kind as Kind)).kid
 }
 
-/** Still the same session, as a client has it that fetches its keys anew. */
+/** The same session of a client that fetches the service keys again. */
 async function again(session: RawSession): Promise<number> {
   const configuration = await fetchConfiguration(service)
   return (await new RawSession({ ...session, service, configuration }).send()).status

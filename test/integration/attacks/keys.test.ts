@@ -114,9 +114,9 @@ it('a network attacker with the agreement key cannot move a login signature into
   const { json } = await send(service, { frame: moved.frame, open })
   expect(json).toMatchObject({ code: 'payload_invalid', step: 'key' })
   // Neither nonce nor code is used up: the login itself arrives later, and is its owner's.
-  const heard = await send(service, held)
-  expect(heard.status).toBe(201)
-  expect((await held.session(heard).send({ path: '/wallet' })).status).toBe(200)
+  const reply = await send(service, held)
+  expect(reply.status).toBe(201)
+  expect((await held.session(reply).send({ path: '/wallet' })).status).toBe(200)
 })
 
 it('a network attacker with the current agreement key can use the code of a delayed login, the one known gap', async () => {
@@ -323,8 +323,8 @@ it('a stolen AppSecret can consume an observed login code but cannot log in', as
     openid: string
   }
   expect(answer.openid).toBe('dave')
-  const heard = await send(service, await prepareLogin(service, { code }))
-  expect(heard.json.code).toMatch(/^login_code_/)
+  const reply = await send(service, await prepareLogin(service, { code }))
+  expect(reply.json.code).toMatch(/^login_code_/)
 })
 
 it('the master key and a database copy decrypt every recorded frame of a stored session', async () => {

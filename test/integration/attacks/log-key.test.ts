@@ -22,14 +22,14 @@ import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { rewriteLog, stolenKey } from '../../support/stolen.ts'
 import { witness } from '../../unit/crypto/note-inputs.ts'
-import { type AskedWitness, startAskedWitness, temporaryFolder } from '../witness/asked-witness.ts'
+import { startTestedWitness, type TestedWitness, temporaryFolder } from '../witness/tested-witness.ts'
 
 const folder = temporaryFolder()
 const [own, foreign] = [witness('w1'), witness('w2')]
 let service: OwnService
-let follower: AskedWitness
+let follower: TestedWitness
 let key: VerifierKey
-/** The checkpoint that somebody outside kept, as a file. */
+/** A file with the checkpoint that an external party saved. */
 let kept: string
 /** The evidence that a person kept of their transfer, as a file. */
 let bundle: string
@@ -59,8 +59,8 @@ const hasSeen = async (note: string): Promise<void> => {
   )
 }
 
-const follow = (): Promise<AskedWitness> =>
-  startAskedWitness({
+const follow = (): Promise<TestedWitness> =>
+  startTestedWitness({
     database: join(folder.path, 'w2.db'),
     logs: [{ key, url: `${service.origin}/log` }],
     signer: foreign.signer,
@@ -86,10 +86,10 @@ beforeAll(async () => {
   bundle = join(folder.path, 'evidence.zip')
   const id = leafIdText(paid.row.id)
   expect((await runCommand(evidence, [id, '--out', bundle], service.environment)).code).toBe(0)
-  // It would connect to a port on which nobody listens, and with that could take it.
+  // A connection attempt to an unused local port could occupy the port.
   await follower.stop()
   await service.stop()
-  // The transfer never was; nor was the evidence asked for.
+  // The rewritten log has neither the transfer nor the export of the evidence.
   forged = await rewriteLog(
     service,
     stolen,
@@ -113,8 +113,8 @@ it('a rewrite with a stolen log key passes every check that only uses the databa
 })
 
 it('a rewrite with a stolen log key is detected with one earlier checkpoint', async () => {
-  const said = await runCommand(verify, ['--vkey', vkey(), '--checkpoint', kept], service.environment)
-  expect(said).toMatchObject({ code: 1, out: expect.stringContaining('FAILED') })
+  const output = await runCommand(verify, ['--vkey', vkey(), '--checkpoint', kept], service.environment)
+  expect(output).toMatchObject({ code: 1, out: expect.stringContaining('FAILED') })
   const outside = ['--url', `${service.url}/log`, '--vkey', vkey(), '--checkpoint', kept]
   expect((await runCommand(verify, outside, {})).code).toBe(1)
 })
@@ -133,8 +133,8 @@ it('a witness detects a rewrite, does not cosign it and holds both signed checkp
 })
 
 it('evidence still verifies after a rewrite of the log', async () => {
-  const said = await runCommand(checkEvidenceCommand, [bundle, '--vkey', vkey()], {})
-  expect(said.code).toBe(0)
+  const output = await runCommand(checkEvidenceCommand, [bundle, '--vkey', vkey()], {})
+  expect(output.code).toBe(0)
 })
 
 it('a rewrite passes a policy whose witness key was stolen too, and no policy with another witness', async () => {

@@ -50,7 +50,7 @@ describe('the service', () => {
     }
     end = async () => {
       child.kill('SIGTERM')
-      // The pipes stay as they are: whoever waits for them would wait for ever.
+      // The pipes are never read: waiting for them would never end.
       // One that does not end is a failure, and no reason to wait for it.
       const late = setTimeout(() => child.kill('SIGKILL'), 20_000)
       await once(child, 'exit')
@@ -83,7 +83,7 @@ describe('the service', () => {
     return url
   }
 
-  /** Refusals of so many addresses that each has a line. */
+  /** Refusals of different addresses, one line each. */
   async function refuse(url: string, count: number): Promise<void> {
     const type = { 'content-type': 'application/vnd.miniseal' }
     for (let i = 0; i < count; i += 50) {
@@ -153,11 +153,11 @@ describe('a sink', () => {
           .filter((text) => text === kilobyte),
       )
       .toHaveLength(1_025)
-    const said = taken
+    const output = taken
       .join('')
       .split('\n')
       .filter((text) => text.includes('log.dropped'))
-    expect(said.map((text) => JSON.parse(text))).toMatchObject([{ level: 40, lines: 475 }])
+    expect(output.map((text) => JSON.parse(text))).toMatchObject([{ level: 40, lines: 475 }])
     expect(taken.every(({ length }) => length <= 70_000)).toBe(true)
     sink.write(line('after'))
     await expect.poll(() => taken.at(-1)).toBe('after\n')

@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 
 /** All that is answered until the connection ends, which the other side must do. */
-function said(bytes: string | Uint8Array, to = port): Promise<string> {
+function output(bytes: string | Uint8Array, to = port): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port: to, host: '127.0.0.1', allowHalfOpen: true })
     let text = ''
@@ -49,7 +49,7 @@ it.each([
   ['SSH', 'SSH-2.0-OpenSSH_9.6\r\n', 400, /Malformed HTTP\/1\.1 request/],
   ['a header without end', `GET / HTTP/1.1\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`, 431, /Header too large/],
 ])('%s is refused with a reason and the connection is closed', async (_, bytes, status, reason) => {
-  const answer = await said(bytes)
+  const answer = await output(bytes)
   const [head = '', body = ''] = answer.split('\r\n\r\n')
   expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
   expect(head.toLowerCase()).toContain('content-type: application/problem+json')
@@ -61,7 +61,7 @@ it.each(['push', 'metrics', 'readyz'])(
   'only the canonical spelling of /%s is routed, so that a proxy rule blocks it',
   async (name) => {
     const answered = (path: string) =>
-      said(
+      output(
         `${name === 'push' ? 'POST' : 'GET'} ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
       )
     const encoded = `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`

@@ -42,9 +42,9 @@ it('an attacker who sends each frame first causes `replayed`, which does not set
     const frame = transfer('stolen-march')
     // The network's copy comes first, and its response is dropped.
     await post(service, frame.frame)
-    const heard = await send(service, frame)
-    expect(heard.json).toMatchObject({ code: 'replayed', step: 'claim' })
-    expect(heard.json, `round ${round}`).not.toHaveProperty('outcome')
+    const reply = await send(service, frame)
+    expect(reply.json).toMatchObject({ code: 'replayed', step: 'claim' })
+    expect(reply.json, `round ${round}`).not.toHaveProperty('outcome')
   }
   // Signed again with the same key, the phone hears the first answer.
   const settled = await send(service, transfer('stolen-march'))
@@ -74,7 +74,7 @@ it('in a race of request and cancellation, outcome none means no effect and done
     const before = await balance()
     const key = `race-${round}`
     const frames = [transfer(key), transfer(key)]
-    const [cancelled, ...heard] = await Promise.all([
+    const [cancelled, ...reply] = await Promise.all([
       cancel(key),
       ...frames.map((frame) => send(service, frame)),
     ])
@@ -82,7 +82,7 @@ it('in a race of request and cancellation, outcome none means no effect and done
     const spent = before - (await balance())
     expect(spent).toBe(again.json.outcome === 'none' ? 0 : 100)
     if (cancelled.status === 200) expect(cancelled.json.outcome).toBe(again.json.outcome)
-    for (const { status, json } of heard) {
+    for (const { status, json } of reply) {
       if (status === 201) expect(spent).toBe(100)
       if (json.outcome === 'none') expect(spent).toBe(0)
     }
@@ -100,12 +100,12 @@ it('a request refused because the backend was down never reaches it later', asyn
   await new Promise((resolve) => backend.close(resolve))
   await start({ MINISEAL_UPSTREAMS: `/orders=http://127.0.0.1:${port}` })
   const held = transfer('away', '/orders/1')
-  const heard = await send(service, transfer('away', '/orders/1'))
-  expect(heard.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'none' })
+  const reply = await send(service, transfer('away', '/orders/1'))
+  expect(reply.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'none' })
   await new Promise<void>((resolve) => backend.listen(port, '127.0.0.1', resolve))
   onTestFinished(() => void backend.close())
   const late = await send(service, held)
-  expect(late.json).toEqual(heard.json)
+  expect(late.json).toEqual(reply.json)
   expect(late.fields).toContainEqual(['idempotency-replayed', 'true'])
   expect((await cancel('away')).json).toEqual({ outcome: 'none', cancelled: false })
   expect((await send(service, transfer('at-last', '/orders/1'))).status).toBe(200)

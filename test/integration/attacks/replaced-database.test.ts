@@ -1,4 +1,4 @@
-/** A SQLite file that is removed, replaced or put back under a running service. */
+/** A SQLite file that is removed, replaced or restored while a service runs. */
 import { copyFileSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'

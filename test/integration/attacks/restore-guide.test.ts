@@ -7,7 +7,7 @@ import { type CommandResult, runWords } from '../../support/command.ts'
 import { logIn, type RawSession, send, transferOf } from '../../support/raw-client.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
-import { temporaryFolder } from '../witness/asked-witness.ts'
+import { temporaryFolder } from '../witness/tested-witness.ts'
 
 const page = readFileSync(new URL('../../../docs/guides/operations.md', import.meta.url), 'utf8')
 const chapter = page.slice(page.indexOf('## Backup and restore'), page.indexOf('## Stop'))
@@ -68,10 +68,10 @@ it('a restore revives nothing that ended, explains the loss, and verify exits wi
   rmSync(path)
   writeFileSync(`${path}-wal`, wal)
 
-  const said: CommandResult[] = []
-  for (const line of restore) said.push(await run(line))
-  expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0])
-  const [restored, , next, verified] = said
+  const results: CommandResult[] = []
+  for (const line of restore) results.push(await run(line))
+  expect(results.map(({ code }) => code)).toEqual([0, 0, 0, 0])
+  const [restored, , next, verified] = results
   expect(restored?.out).toContain('npx miniseal audit new-origin')
   expect(next?.out).toMatch(/^started log .*-2\nit references /)
   expect(verified?.out).toMatch(
@@ -142,9 +142,9 @@ it('a restore refuses a copy with a trigger', async () => {
 it('each restore keeps the replaced database under a unique name', async () => {
   await run(backUp)
   await service.stop()
-  const said: CommandResult[] = []
-  for (let i = 0; i < 4; i++) said.push(await run(restore[0] ?? ''))
-  const kept = said.map(({ out }) => /: (\S+\.replaced-\S+)/.exec(out)?.[1] ?? '')
+  const results: CommandResult[] = []
+  for (let i = 0; i < 4; i++) results.push(await run(restore[0] ?? ''))
+  const kept = results.map(({ out }) => /: (\S+\.replaced-\S+)/.exec(out)?.[1] ?? '')
   expect(new Set(kept).size).toBe(4)
   for (const name of kept) expect(existsSync(name), name).toBe(true)
 })

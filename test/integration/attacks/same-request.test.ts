@@ -45,13 +45,13 @@ const others: readonly (readonly [string, readonly Field[]])[] = [
 
 it.each(others)('a request confirmed as JSON does not run %s', async (title, changed) => {
   const key = `confirmed ${title}`
-  const asked = await post('/pay', key, [])
-  expect(asked.json.code).toBe('step_up_required')
-  const { challenge } = asked.json
+  const challenged = await post('/pay', key, [])
+  expect(challenged.json.code).toBe('step_up_required')
+  const { challenge } = challenged.json
   const confirmed: Field = ['step-up', await confirmation(service, openid, challenge)]
   const before = upstream.arrived.length
-  const heard = await post('/pay', key, [...changed, confirmed])
-  expect(heard.json).toMatchObject({ code: 'step_up_invalid', step: 'step-up' })
+  const reply = await post('/pay', key, [...changed, confirmed])
+  expect(reply.json).toMatchObject({ code: 'step_up_invalid', step: 'step-up' })
   expect(upstream.arrived).toHaveLength(before)
   // The request that was confirmed still runs, also with another token: nothing was used up.
   expect((await session.send({ method: 'POST', path: '/sessions/current/token' })).status).toBe(201)
@@ -70,8 +70,8 @@ it.each(others)('a request sent %s is not a repetition of the first one', async 
 })
 
 it('idempotency key and query are bound, for safe methods too', async () => {
-  const asked = await post('/pay?a', 'one', [])
-  const { challenge } = asked.json
+  const challenged = await post('/pay?a', 'one', [])
+  const { challenge } = challenged.json
   const confirmed: Field = ['step-up', await confirmation(service, openid, challenge)]
   for (const [path, key, method] of [
     ['/pay?b', 'one', 'POST'],
@@ -91,8 +91,8 @@ const uncovered: readonly Field[] = [
 ]
 
 it.each(uncovered)('neither a confirmation nor a repetition is bound to %s', async (name, value) => {
-  const asked = await post('/pay', `confirmed ${name}`, [])
-  const { challenge } = asked.json
+  const challenged = await post('/pay', `confirmed ${name}`, [])
+  const { challenge } = challenged.json
   const confirmed: Field = ['step-up', await confirmation(service, openid, challenge)]
   expect((await post('/pay', `confirmed ${name}`, [[name, value], confirmed])).status).toBe(200)
   expect(upstream.last().headers[name]).toBe(value)

@@ -51,7 +51,7 @@ function namedIn({ line, shown }: Row): readonly Named[] {
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
-/** Whether a call in the file has this text for its title; a title that ends with … goes on. */
+/** Whether a test in the file has this title; a title that ends with … is a prefix. */
 function hasTest(source: string, title: string): boolean {
   const start = escaped(title.replace(/…$/, ''))
   const end = title.endsWith('…') ? '' : '\\1'
@@ -100,7 +100,7 @@ it('each command in SECURITY.md exists with its action', async () => {
     if (!('commands' in found)) continue
     const command = found.commands[action]
     expect(command, line).toBeDefined()
-    // KIND stands for each of them.
+    // KIND is a placeholder for every kind.
     if (name === 'keys' && kind !== '' && kind !== 'KIND' && !kind.startsWith('-')) {
       expect(command?.usage, line).toMatch(new RegExp(`\\b${kind}\\b`))
     }

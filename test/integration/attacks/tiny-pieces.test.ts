@@ -17,7 +17,7 @@ const child = shared(
 function say(
   words: Buffer | string,
   localAddress = '127.0.0.66',
-): { socket: Socket; heard: () => string; ended: Promise<unknown> } {
+): { socket: Socket; reply: () => string; ended: Promise<unknown> } {
   const socket = connect({ port: child.port, host: '127.0.0.1', localAddress })
   let text = ''
   socket.on('error', () => undefined)
@@ -25,7 +25,7 @@ function say(
     text += chunk.toString('latin1')
   })
   socket.write(words)
-  return { socket, heard: () => text, ended: new Promise((resolve) => socket.once('close', resolve)) }
+  return { socket, reply: () => text, ended: new Promise((resolve) => socket.once('close', resolve)) }
 }
 
 const upgrade =
@@ -42,12 +42,12 @@ it('a socket is closed for a message in thousands of fragments, and 200 such soc
   const before = child.residentMemory()
   const cut = await child.metric('miniseal_sockets_closed_total')
   const sockets = Array.from({ length: 200 }, () => say(upgrade))
-  for (const { socket, heard } of sockets) {
-    await expect.poll(heard).toContain('101')
+  for (const { socket, reply } of sockets) {
+    await expect.poll(reply).toContain('101')
     socket.write(fragments(9_000))
   }
   await Promise.all(sockets.map(({ ended }) => ended))
-  for (const { heard } of sockets) expect(heard()).toContain('\x03\xf0')
+  for (const { reply } of sockets) expect(reply()).toContain('\x03\xf0')
   // The service counts a socket once it has seen its end.
   await expect.poll(async () => (await child.metric('miniseal_sockets_closed_total')) - cut).toBe(200)
   // The fragments of all were 380 MB.
@@ -91,9 +91,9 @@ it.each(['/seal', '/audit/api/session'])(
   async (path) => {
     const label = 'reason="tiny-chunks"'
     const before = await child.metric('miniseal_connections_closed_total', label)
-    const { ended, heard } = say(head(path) + '1\r\nx\r\n'.repeat(10_000))
+    const { ended, reply } = say(head(path) + '1\r\nx\r\n'.repeat(10_000))
     await ended
-    expect(heard()).toBe('')
+    expect(reply()).toBe('')
     expect((await child.metric('miniseal_connections_closed_total', label)) - before).toBe(1)
   },
 )
@@ -107,9 +107,9 @@ it('an address that repeats one-byte chunks is blocked and no other address is',
   const get = 'GET /healthz HTTP/1.1\r\nhost: pieces\r\n\r\n'
   const refused = say(get, '127.0.0.67')
   await refused.ended
-  expect(refused.heard()).toBe('')
+  expect(refused.reply()).toBe('')
   const other = say(get, '127.0.0.68')
-  await expect.poll(other.heard).toContain('HTTP/1.1 200')
+  await expect.poll(other.reply).toContain('HTTP/1.1 200')
   other.socket.destroy()
 })
 
@@ -123,10 +123,10 @@ it('a body in chunks of ordinary size is answered', async () => {
     const pieces = Array.from({ length: Math.ceil(frame.length / size) }, (_, i) =>
       hex(frame.subarray(i * size, (i + 1) * size)),
     )
-    const { heard, socket } = say(
+    const { reply, socket } = say(
       Buffer.concat([Buffer.from(head('/seal')), ...pieces, Buffer.from('0\r\n\r\n')]),
     )
-    await expect.poll(heard).toContain('HTTP/1.1 200')
+    await expect.poll(reply).toContain('HTTP/1.1 200')
     socket.destroy()
   }
   expect((await send(child.service, prepared)).kind).toBe('sealed')

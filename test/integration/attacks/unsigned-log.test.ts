@@ -20,7 +20,7 @@ import { stolenMacs } from '../../support/stolen.ts'
 
 const transfer = transferOf(100)
 
-/** It would excuse details that they took away. Sealed as well as they can, or not at all. */
+/** An erasure entry that would excuse deleted details, with a forged MAC or with none. */
 function madeUp(kind: string, isSealed: boolean): AuthenticatedPendingEntry {
   const at = Date.now()
   const id = newLeafId(at)
@@ -61,7 +61,7 @@ describeWithBothDatabases('who may write the database', (create) => {
   const check = (): Promise<CommandResult> => runCommand(verify, [], service.environment)
 
   it.each([
-    ['that nobody has sealed', 'erased', false],
+    ['that has no MAC', 'erased', false],
     ['under a seal of theirs', 'erased', true],
     ['in a row that calls it an operator’s', 'session-ended', false],
   ])('an attacker without the log key cannot get a leaf signed %s', async (_, kind, isSealed) => {
@@ -72,7 +72,7 @@ describeWithBothDatabases('who may write the database', (create) => {
     await vi.waitFor(async () => expect(await status()).toBe('tree-damaged'), { timeout: 60_000 })
     expect((await session.send(transfer)).json.code).toBe('unavailable')
     expect((await check()).out).toContain('FAILED pending-changed')
-    // Without it the log goes on: it was never in the tree.
+    // The log continues without the entry, which was never in the tree.
     await disturb(service, 'delete from tlog_pending')
     await vi.waitFor(async () => expect(await status()).toBe('open'), { timeout: 60_000 })
     expect((await session.send(transfer)).status).toBe(201)
@@ -88,8 +88,8 @@ describeWithBothDatabases('who may write the database', (create) => {
     })
     service = await service.restart()
     expect(await status()).toBe('tree-damaged')
-    const said = await check()
-    expect(said).toMatchObject({ code: 1, out: expect.stringContaining('FAILED root-changed') })
+    const output = await check()
+    expect(output).toMatchObject({ code: 1, out: expect.stringContaining('FAILED root-changed') })
     await withStore(service.environment, async (store) => {
       const size = (await store.findLogState())?.size ?? 0
       expect((await store.findLatestCheckpoint(0))?.size).toBe(size - 1)

@@ -11,8 +11,8 @@ function serve(service: ScriptedService, fields: Readonly<Record<string, string>
   service.decide = (request: RequestMessage): ResponseMessage | undefined => {
     if (!request.path.startsWith('/wallet') || request.method !== 'GET') return undefined
     const all = Object.entries({ 'content-type': 'application/json', ...fields })
-    const asked = findField(request.fields, 'if-none-match')
-    if (asked !== undefined && asked === fields.etag) {
+    const validator = findField(request.fields, 'if-none-match')
+    if (validator !== undefined && validator === fields.etag) {
       return {
         status: 304,
         fields: all.filter(([name]) => name !== 'content-type'),
@@ -121,11 +121,11 @@ it('the client evicts the oldest cached responses above its limits', async () =>
   const { channel, service } = await scripted()
   serve(service, { 'cache-control': 'max-age=60' })
   for (let index = 0; index < 66; index++) await channel.request({ ...wallet, path: `/wallet/${index}` })
-  const asked = walletRequests(service)
+  const requestsBefore = walletRequests(service)
   await channel.request({ ...wallet, path: '/wallet/65' })
-  expect(walletRequests(service)).toBe(asked)
+  expect(walletRequests(service)).toBe(requestsBefore)
   await channel.request({ ...wallet, path: '/wallet/0' })
-  expect(walletRequests(service)).toBe(asked + 1)
+  expect(walletRequests(service)).toBe(requestsBefore + 1)
 })
 
 const stored = { ...wallet, cache: 'storage' } as const

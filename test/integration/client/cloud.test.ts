@@ -108,12 +108,12 @@ it('the cloud transport throws unsupported without wx.cloud', () => {
 })
 
 it('the cloud transport opens a container socket with the subprotocol of the channel', async () => {
-  const heard: string[] = []
+  const reply: string[] = []
   let socket: Partial<Record<string, (value: never) => void>> = {}
   const sent: unknown[] = []
   const socketTask: WeChatSocket = {
     send: ({ data }) => sent.push(new Uint8Array(data)),
-    close: () => heard.push('closed by us'),
+    close: () => reply.push('closed by us'),
     onOpen: (listener) => {
       socket = { ...socket, open: listener }
     },
@@ -125,18 +125,18 @@ it('the cloud transport opens a container socket with the subprotocol of the cha
       socket = { ...socket, close: listener as never }
     },
   }
-  const asked: unknown[] = []
+  const connections: unknown[] = []
   const cloud: WeChatCloud = {
     callContainer: () => undefined,
     connectContainer: ({ success, fail: _, ...options }) => {
-      asked.push(options)
+      connections.push(options)
       success({ socketTask })
     },
   }
   const listener: SocketListener = {
-    opened: () => heard.push('open'),
-    received: (bytes) => heard.push(`message ${bytes.length}`),
-    closed: (code, reason) => heard.push(`${code} ${reason}`),
+    opened: () => reply.push('open'),
+    received: (bytes) => reply.push(`message ${bytes.length}`),
+    closed: (code, reason) => reply.push(`${code} ${reason}`),
   }
   const opened = cloudTransport(hosting, cloud).connect?.('wss://ignored/seal', 'miniseal.v1', listener)
   const frame = encodeFrame({ kind: 'refusal', problem: new Uint8Array(3) })
@@ -145,11 +145,11 @@ it('the cloud transport opens a container socket with the subprotocol of the cha
   socket.message?.({ data: frame.buffer } as never)
   socket.close?.({ code: 4401, reason: 'session over' } as never)
   opened?.close()
-  expect(asked).toEqual([
+  expect(connections).toEqual([
     { config: { env: 'prod-1' }, service: 'pay', path: '/seal', protocols: ['miniseal.v1'] },
   ])
   expect(sent).toEqual([frame])
-  expect(heard).toEqual(['open', 'message 5', '4401 session over', 'closed by us'])
+  expect(reply).toEqual(['open', 'message 5', '4401 session over', 'closed by us'])
 })
 
 const types = [

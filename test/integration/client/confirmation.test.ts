@@ -62,10 +62,10 @@ it('the client uses the caller’s own confirmation dialog', async () => {
 it.each(['2,000.00 元，转账给 \u202ebob', '长'.repeat(43), ''])(
   'the client rejects a summary that cannot be displayed faithfully, without asking the user: %j',
   async (summary) => {
-    let asked = 0
+    let prompts = 0
     const { service: scriptedService, channel } = await scripted({
       soter: async () => {
-        asked += 1
+        prompts += 1
         return { resultJSON: '', resultJSONSignature: '' }
       },
     })
@@ -75,9 +75,9 @@ it.each(['2,000.00 元，转账给 \u202ebob', '长'.repeat(43), ''])(
         ? json(200, { outcome: 'none', cancelled: true })
         : problem('step_up_required', 1, 401, { challenge: 'A'.repeat(43), summary })
     }
-    const confirming = channel.request({ ...order, confirm: async () => asked++ === 0 })
+    const confirming = channel.request({ ...order, confirm: async () => prompts++ === 0 })
     await expect(confirming).rejects.toMatchObject({ code: 'unexpected_answer', outcome: 'refused' })
-    expect([asked, scriptedService.received.length]).toEqual([0, 3])
+    expect([prompts, scriptedService.received.length]).toEqual([0, 3])
   },
 )
 
@@ -117,27 +117,27 @@ function wxWith(
   supported: readonly string[],
   enrolled: readonly SoterMode[],
   end: Partial<WeChatFailure> | undefined,
-): { readonly wx: WeChat; readonly asked: unknown[] } {
-  const asked: unknown[] = []
+): { readonly wx: WeChat; readonly prompts: unknown[] } {
+  const prompts: unknown[] = []
   const wx: Partial<WeChat> = {
     checkIsSupportSoterAuthentication: ({ success }) => success({ supportMode: supported }),
     checkIsSoterEnrolledInDevice: ({ checkAuthMode, success }) =>
       success({ isEnrolled: enrolled.includes(checkAuthMode) }),
     startSoterAuthentication: ({ success, fail, ...options }) => {
-      asked.push(options)
+      prompts.push(options)
       if (end === undefined) success({ resultJSON: '{}', resultJSONSignature: 'AA==' })
       else fail({ errMsg: 'startSoterAuthentication:fail', ...end })
     },
   }
-  return { wx: wx as WeChat, asked }
+  return { wx: wx as WeChat, prompts }
 }
 
 it('the client requests the supported and enrolled modes, with a bounded text', async () => {
-  const { wx, asked } = wxWith(['speech', 'facial', 'fingerPrint'], ['fingerPrint'], undefined)
+  const { wx, prompts } = wxWith(['speech', 'facial', 'fingerPrint'], ['fingerPrint'], undefined)
   await expect(wxSoter(wx)('challenge', '长'.repeat(42), 'android')).resolves.toMatchObject({
     resultJSON: '{}',
   })
-  expect(asked).toEqual([
+  expect(prompts).toEqual([
     { requestAuthModes: ['fingerPrint'], challenge: 'challenge', authContent: '长'.repeat(42) },
   ])
 })

@@ -83,11 +83,11 @@ it('the channel has the state offline until the network is back', async () => {
 })
 
 it('the client reports network changes and app-show events of WeChat', () => {
-  const told: (() => void)[] = []
+  const callbacks: (() => void)[] = []
   let change = (_status: { readonly isConnected: boolean }): void => {}
   let show = (): void => {}
   const wx: Partial<WeChat> = {
-    getNetworkType: ({ success }) => told.push(() => success({ networkType: 'none' })),
+    getNetworkType: ({ success }) => callbacks.push(() => success({ networkType: 'none' })),
     onNetworkStatusChange: (listener) => {
       change = listener
     },
@@ -101,7 +101,7 @@ it('the client reports network changes and app-show events of WeChat', () => {
     calls += 1
   })
   expect(events.isOnline()).toBe(true)
-  told[0]?.()
+  callbacks[0]?.()
   expect([events.isOnline(), calls]).toEqual([false, 1])
   change({ isConnected: true })
   show()

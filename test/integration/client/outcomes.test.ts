@@ -30,9 +30,9 @@ it.each([
   [{ outcome: 'unknown' }],
   [{ outcome: 'unclaimed' }],
   [{ outcome: 'none', cancelled: true }],
-])('the client returns the outcome %j', async (told) => {
-  const { channel, service } = await answering(json(200, told))
-  expect(await channel.outcome(key)).toMatchObject(told)
+])('the client returns the outcome %j', async (outcomeBody) => {
+  const { channel, service } = await answering(json(200, outcomeBody))
+  expect(await channel.outcome(key)).toMatchObject(outcomeBody)
   expect(service.received.find((request) => request.path === path)?.method).toBe('GET')
 })
 
@@ -65,8 +65,8 @@ it.each([
   { outcome: 'done', answer: 1 },
   { outcome: 'done', answer: { ...stored, fields: ['a'] } },
   { outcome: 'done', answer: { ...stored, content: '!' } },
-])('the client rejects an outcome of another form: %j', async (told) => {
-  const { channel } = await answering(json(200, told))
+])('the client rejects an outcome of another form: %j', async (outcomeBody) => {
+  const { channel } = await answering(json(200, outcomeBody))
   await expect(channel.outcome(key)).rejects.toMatchObject({ code: 'unexpected_answer' })
 })
 

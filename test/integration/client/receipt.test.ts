@@ -242,7 +242,7 @@ it('the client fetches a receipt by the hash in the response and waits for the i
   const { id, body, vkey } = made()
   const { channel, service } = await scripted()
   service.logKey = vkey
-  let asked = 0
+  let reads = 0
   service.decide = ({ path }) => {
     if (path === '/wallet') {
       const answer = json(200, {})
@@ -250,15 +250,15 @@ it('the client fetches a receipt by the hash in the response and waits for the i
       return { ...answer, fields: [...answer.fields, ['miniseal-receipt', `:${hash}:`]] }
     }
     if (path !== `/receipts/${id}`) return undefined
-    asked += 1
-    return asked === 1
+    reads += 1
+    return reads === 1
       ? json(202, { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' })
       : json(200, body)
   }
   const answer = await channel.request({ method: 'GET', path: '/wallet' })
   expect(answer.receipt).toBe(id)
   expect((await channel.receipt(id)).state).toBe('verified')
-  expect(asked).toBe(2)
+  expect(reads).toBe(2)
 })
 
 it('the client fetches the configuration again before it fails a receipt', async () => {

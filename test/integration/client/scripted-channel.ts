@@ -15,7 +15,7 @@ export async function scripted(options: Partial<ChannelOptions> = {}): Promise<{
   channel: Channel
   stored: Map<string, string>
   issued: string[]
-  /** The mini program started anew on the same phone. */
+  /** The mini program, restarted on the same phone. */
   launch: () => Channel
 }> {
   const service = new ScriptedService(createJsPrimitives(await loadCurves()))

@@ -25,7 +25,7 @@ export class ScriptedSockets {
   readonly paths: string[] = []
   /** The first event that is still kept. */
   first = 1
-  /** As on a phone that sleeps: what is sent is lost, and nobody says so. */
+  /** As on a sleeping phone: sent data is lost without an error. */
   isAsleep = false
   /** Sequence numbers that are not sent, once each. */
   readonly dropped = new Set<number>()

@@ -116,7 +116,7 @@ it('the client executes every transfer at most once and reports its outcome or t
   const { channel } = createPhone(service, 'openid-weak', { transport, retries: 2, timeoutMs: 5000 })
   await channel.login()
   network.isWeak = true
-  const told = await Promise.all(
+  const results = await Promise.all(
     Array.from({ length: 40 }, async (_, index) => {
       try {
         const answer = await channel.request(order(index))
@@ -130,14 +130,14 @@ it('the client executes every transfer at most once and reports its outcome or t
   const list = (await channel.request({ method: 'GET', path: '/wallet/transfers' })).json()
   const notes = (list as { transfers: { note: string }[] }).transfers.map(({ note }) => note)
   expect(new Set(notes).size).toBe(notes.length)
-  for (const one of told) {
+  for (const one of results) {
     const times = notes.filter((note) => note === `${one.index}`).length
     if (one.kind === 'done') expect([one.status, times]).toEqual([201, 1])
     else if (one.error.code !== 'outcome_unknown') expect([one.error.outcome, times]).toEqual(['none', 0])
     else expect(one.error.idempotencyKey).toEqual(expect.any(String))
   }
   // The same key settles an unknown outcome, with at most one effect.
-  for (const one of told) {
+  for (const one of results) {
     if (one.kind !== 'failed') continue
     const idempotencyKey = one.error.idempotencyKey ?? ''
     expect((await channel.request(order(one.index, { idempotencyKey }))).status).toBe(201)

@@ -53,7 +53,7 @@ function failure(report: SignatureReport): unknown {
   return [step?.name, step?.code, step?.findings.map(({ id, detail }) => `${id} ${detail}`.trim())]
 }
 
-/** Signs the base anew, as `change` would have it. */
+/** Signs the base after `change`. */
 function resigned(change: (base: string) => string | Uint8Array, by: NamedKey = device): RequestMessage {
   const message = forwardedRequest()
   const input = parseDictionary(message.fields.find(([name]) => name === 'signature-input')?.[1] ?? '').get(
@@ -164,11 +164,11 @@ describe('a token', () => {
         ...{ budget: hasty, signerBase: '"@method": POST\n"authorization": HTTPSig another-secret' },
       },
     )
-    const said = [report, other]
+    const output = [report, other]
       .flatMap((each) => [printReport(each, en), JSON.stringify(jsonOf(each, en))])
       .join('\n')
-    expect(said).not.toContain('opaque-and-secret')
-    expect(said).not.toContain('another-secret')
+    expect(output).not.toContain('opaque-and-secret')
+    expect(output).not.toContain('another-secret')
   })
 
   it('a token is never printed, also in the target', () => {
@@ -181,13 +181,13 @@ describe('a token', () => {
       ...known,
       budget: hasty,
     })
-    const said = [
+    const output = [
       printReport(report, en),
       printReport(report, zhCN),
       JSON.stringify(jsonOf(report, en)),
     ].join('\n')
-    for (const part of token.split('.')) expect(said).not.toContain(part.slice(0, 40))
-    expect(said).toMatch(/HTTPSig <\d+ characters, sha256 [0-9a-f]{12}…>/)
+    for (const part of token.split('.')) expect(output).not.toContain(part.slice(0, 40))
+    expect(output).toMatch(/HTTPSig <\d+ characters, sha256 [0-9a-f]{12}…>/)
   })
 })
 
@@ -255,9 +255,11 @@ describe('explain names the mistake of a signer', () => {
       ) as InnerList,
       { request: strange },
     )
-    const told = deviceOf(strange, { signerBase: plain.replace('/wallet/transfers', '/somewhere/else') })
-    expect(failure(told)).toEqual(['verify', 'signature_invalid', ['base-differs @path']])
-    expect(told.difference).toMatchObject({
+    const deviceReport = deviceOf(strange, {
+      signerBase: plain.replace('/wallet/transfers', '/somewhere/else'),
+    })
+    expect(failure(deviceReport)).toEqual(['verify', 'signature_invalid', ['base-differs @path']])
+    expect(deviceReport.difference).toMatchObject({
       component: '@path',
       line: 3,
       column: 11,
@@ -335,9 +337,9 @@ describe('control characters are written as escapes', () => {
     const capture = readCapture(httpText({ ...message, fields }))
     const options = { ...known, budget: hasty, signerBase: `"@path": ${evil}\n${evil}` }
     const report = explainCapture(capture, options)
-    for (const said of [printReport(report, en), printReport(report, zhCN)]) {
-      expect(said).toContain('\\u{1b}[2J')
-      expect(said).not.toMatch(steering)
+    for (const output of [printReport(report, en), printReport(report, zhCN)]) {
+      expect(output).toContain('\\u{1b}[2J')
+      expect(output).not.toMatch(steering)
     }
   })
 
@@ -346,9 +348,9 @@ describe('control characters are written as escapes', () => {
       encodeUtf8(JSON.stringify({ code: 'replayed', step: evil, detail: evil })),
     )
     if (problem === undefined) throw new Error('no problem')
-    const said = printProblem(problem, 'en', true)
-    expect(said).toContain('\\u{1b}[2J\\u{202e}')
-    expect(said).not.toMatch(steering)
+    const output = printProblem(problem, 'en', true)
+    expect(output).toContain('\\u{1b}[2J\\u{202e}')
+    expect(output).not.toMatch(steering)
   })
 })
 
@@ -357,9 +359,9 @@ describe('arbitrary input', () => {
   const survive = (bytes: Uint8Array): void => {
     try {
       const report = explainCapture(readCapture(bytes), options)
-      const said = printReport(report, en) + printReport(report, zhCN)
+      const output = printReport(report, en) + printReport(report, zhCN)
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-      expect(said).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
+      expect(output).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
       JSON.stringify(jsonOf(report, en))
     } catch (error) {
       if (!(error instanceof UnreadableCapture)) throw error

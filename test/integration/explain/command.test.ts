@@ -178,10 +178,10 @@ describe('keys', () => {
       { ...jwk, miniseal_use: 'token' },
       { ...jwkOf(tokens), miniseal_use: 'message' },
     ]
-    const said = await run([file, '--jwks', write('swapped.json', { keys: swapped })])
-    expect(said.code).toBe(1)
-    expect(said.out).toContain('is published for another use')
-    expect(said.out).toContain('the token is not verified')
+    const output = await run([file, '--jwks', write('swapped.json', { keys: swapped })])
+    expect(output.code).toBe(1)
+    expect(output.out).toContain('is published for another use')
+    expect(output.out).toContain('the token is not verified')
     const unmarked = write('unmarked.json', { keys: [{ ...jwk, miniseal_use: undefined }] })
     await expect(run([file, '--jwks', unmarked])).rejects.toThrow('no Ed25519 key with miniseal_use')
   })
@@ -198,19 +198,19 @@ describe('keys', () => {
 
 it('explain prints Chinese with --lang zh-CN or a Chinese LANG', async () => {
   const file = write('moved.http', httpText(moved))
-  for (const said of [
+  for (const output of [
     await run([file, '--lang', 'zh-CN', ...keys]),
     await run([file, ...keys], { LANG: 'zh_CN.UTF-8' }),
   ]) {
-    expect(said.out).toContain('失败   Ed25519 签名')
-    expect(said.out).toContain('连续的斜杠被合并')
+    expect(output.out).toContain('失败   Ed25519 签名')
+    expect(output.out).toContain('连续的斜杠被合并')
   }
 })
 
 it('explain --json prints a JSON report', async () => {
-  const said = await run([write('moved.http', httpText(moved)), '--json', ...keys])
-  expect(said.code).toBe(1)
-  const report: unknown = JSON.parse(said.out)
+  const output = await run([write('moved.http', httpText(moved)), '--json', ...keys])
+  expect(output.code).toBe(1)
+  const report: unknown = JSON.parse(output.out)
   expect(report).toMatchObject({
     ok: false,
     signatures: [
@@ -218,7 +218,7 @@ it('explain --json prints a JSON report', async () => {
       { kind: 'gateway', failed: 'verify' },
     ],
   })
-  expect(said.out).not.toContain(token.slice(0, 60))
+  expect(output.out).not.toContain(token.slice(0, 60))
 })
 
 it('explain accepts another origin, a base and a digest of a base', async () => {

@@ -78,12 +78,12 @@ const ask = (at: number, path: Path, size: number): Command =>
     const state = states[path]
     const key: ModelKey = { name: newName(), path, size, state, answer: undefined }
     const prepared = prepare(session, key)
-    const heard = await send(real.service, prepared)
-    expect(codeOf(heard)).toBe(refusalIn(session) ?? codes[state])
+    const reply = await send(real.service, prepared)
+    expect(codeOf(reply)).toBe(refusalIn(session) ?? codes[state])
     if (session.state !== 'active') return
-    expectOutcome(heard, codeOf(heard), key)
+    expectOutcome(reply, codeOf(reply), key)
     model.frames.push({ prepared, session })
-    model.keys.push({ ...key, answer: heard.json?.effect })
+    model.keys.push({ ...key, answer: reply.json?.effect })
   })
 
 /** A request with a used key. @param more changes the body unless it is 0 */
@@ -95,12 +95,12 @@ const askAgain = (at: number, keyAt: number, more: number): Command =>
       const session = model.session(at)
       const key = pick(model.used(), keyAt)
       const prepared = prepare(session, { ...key, size: key.size + more })
-      const heard = await send(real.service, prepared)
-      expect(codeOf(heard)).toBe(refusalIn(session) ?? answerTo(key, more === 0))
+      const reply = await send(real.service, prepared)
+      expect(codeOf(reply)).toBe(refusalIn(session) ?? answerTo(key, more === 0))
       if (session.state !== 'active') return
       model.frames.push({ prepared, session })
-      expectOutcome(heard, codeOf(heard), key)
-      if (codeOf(heard) === '201') expect(heard.json.effect).toBe(key.answer)
+      expectOutcome(reply, codeOf(reply), key)
+      if (codeOf(reply) === '201') expect(reply.json.effect).toBe(key.answer)
     },
   )
 
@@ -121,11 +121,11 @@ const askTwice = (at: number, isSameFrame: boolean): Command =>
       const key = { name: newName(), path: 'works', size: 1 } as const
       const first = prepare(session, key)
       const second = isSameFrame ? first : prepare(session, key)
-      const heard = await Promise.all([send(real.service, first), send(real.service, second)])
+      const reply = await Promise.all([send(real.service, first), send(real.service, second)])
       const refusal = refusalIn(session)
-      if (refusal !== undefined) return expectRefused(heard.map(codeOf), refusal, isSameFrame)
-      const answers = heard.filter(({ status }) => status === 201).map(({ json }) => json.effect as string)
-      const others = heard.map(codeOf).filter((code) => code !== '201')
+      if (refusal !== undefined) return expectRefused(reply.map(codeOf), refusal, isSameFrame)
+      const answers = reply.filter(({ status }) => status === 201).map(({ json }) => json.effect as string)
+      const others = reply.map(codeOf).filter((code) => code !== '201')
       expect(new Set(answers).size).toBe(1)
       // The loser of two frames with one key gets the same response, or the other one is in progress.
       const allowed = isSameFrame ? ['replayed'] : ['idempotency_in_progress']
@@ -143,9 +143,9 @@ const copyFirst = (at: number, path: Path): Command =>
     const key: ModelKey = { name: newName(), path, size: 1, state: states[path], answer: undefined }
     const prepared = prepare(session, key)
     const first = await send(real.service, prepared)
-    const heard = await send(real.service, prepared)
-    expect(codeOf(heard)).toBe(refusalIn(session) ?? 'replayed')
-    expect(heard.json).not.toHaveProperty('outcome')
+    const reply = await send(real.service, prepared)
+    expect(codeOf(reply)).toBe(refusalIn(session) ?? 'replayed')
+    expect(reply.json).not.toHaveProperty('outcome')
     if (session.state !== 'active') return
     model.frames.push({ prepared, session })
     model.keys.push({ ...key, answer: first.json?.effect })
@@ -169,12 +169,12 @@ const release = (at: number): Command =>
       const held = pick(model.held, at)
       model.held.splice(model.held.indexOf(held), 1)
       const { prepared, session, key } = held
-      const heard = await send(real.service, prepared)
+      const reply = await send(real.service, prepared)
       const isFirst = key.state === 'unclaimed'
-      expect(codeOf(heard)).toBe(refusalIn(session) ?? (isFirst ? '201' : answerTo(key, true)))
+      expect(codeOf(reply)).toBe(refusalIn(session) ?? (isFirst ? '201' : answerTo(key, true)))
       if (session.state !== 'active') return
-      if (isFirst) Object.assign(key, { state: 'answered', answer: heard.json.effect })
-      expectOutcome(heard, codeOf(heard), key)
+      if (isFirst) Object.assign(key, { state: 'answered', answer: reply.json.effect })
+      expectOutcome(reply, codeOf(reply), key)
       model.frames.push({ prepared, session })
     },
   )
@@ -187,18 +187,18 @@ const askOutcome = (at: number, keyAt: number, method: 'GET' | 'DELETE'): Comman
     async (model, real) => {
       const session = model.session(at)
       const key = pick(model.keys, keyAt)
-      const heard = await session.real.send(
+      const reply = await session.real.send(
         { method, path: outcomePath(key.name), key: undefined },
         real.service,
       )
       const isCancelling = method === 'DELETE'
       const unknown = isCancelling ? 'idempotency_in_progress' : '200'
-      expect(codeOf(heard)).toBe(refusalIn(session) ?? (key.state === 'unknown' ? unknown : '200'))
+      expect(codeOf(reply)).toBe(refusalIn(session) ?? (key.state === 'unknown' ? unknown : '200'))
       if (session.state !== 'active') return
       if (isCancelling && key.state === 'unclaimed') key.state = 'cancelled'
       const outcomes = { answered: 'done', cancelled: 'none' } as const
       const { state } = key
-      expect(heard.json.outcome).toBe(state === 'answered' || state === 'cancelled' ? outcomes[state] : state)
+      expect(reply.json.outcome).toBe(state === 'answered' || state === 'cancelled' ? outcomes[state] : state)
     },
   )
 
@@ -210,7 +210,7 @@ const replay = (at: number, copies: number): Command =>
       const { session, prepared } = pick(model.frames, at)
       const expected = session.state === 'revoked' ? 'key_revoked' : 'replayed'
       const sent = Array.from({ length: copies }, () => send(real.service, prepared))
-      for (const heard of await Promise.all(sent)) expect(codeOf(heard)).toBe(expected)
+      for (const reply of await Promise.all(sent)) expect(codeOf(reply)).toBe(expected)
     },
   )
 
@@ -220,25 +220,25 @@ const revoke = (at: number, revokedAt: number): Command =>
     const session = model.session(at)
     const revoked = model.session(revokedAt)
     const path = `/devices/${revoked.real.device.signer.keyid}`
-    const heard = await session.real.send({ method: 'DELETE', path }, real.service)
-    expect(codeOf(heard)).toBe(refusalIn(session) ?? (revoked.state === 'revoked' ? 'not_found' : '204'))
-    if (heard.status === 204) revoked.state = 'revoked'
+    const reply = await session.real.send({ method: 'DELETE', path }, real.service)
+    expect(codeOf(reply)).toBe(refusalIn(session) ?? (revoked.state === 'revoked' ? 'not_found' : '204'))
+    if (reply.status === 204) revoked.state = 'revoked'
   })
 
 const logOut = (at: number): Command =>
   command(`log out of session ${at}`, hasSession, async (model, real) => {
     const session = model.session(at)
-    const heard = await session.real.send({ method: 'DELETE', path: '/sessions/current' }, real.service)
-    expect(codeOf(heard)).toBe(refusalIn(session) ?? '204')
+    const reply = await session.real.send({ method: 'DELETE', path: '/sessions/current' }, real.service)
+    expect(codeOf(reply)).toBe(refusalIn(session) ?? '204')
     if (session.state === 'active') session.state = 'ended'
   })
 
 const renew = (at: number): Command =>
   command(`renew the token of session ${at}`, hasSession, async (model, real) => {
     const session = model.session(at)
-    const heard = await session.real.send({ method: 'POST', path: '/sessions/current/token' }, real.service)
-    expect(codeOf(heard)).toBe(refusalIn(session) ?? '201')
-    if (session.state === 'active') session.real.token = heard.json.access_token
+    const reply = await session.real.send({ method: 'POST', path: '/sessions/current/token' }, real.service)
+    expect(codeOf(reply)).toBe(refusalIn(session) ?? '201')
+    if (session.state === 'active') session.real.token = reply.json.access_token
   })
 
 const restart = command(

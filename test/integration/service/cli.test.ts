@@ -78,11 +78,11 @@ it('miniseal call prints a refusal with its code and exits with 1', async () => 
 it('miniseal call explains a required confirmation, and --confirm makes it in the sandbox', async () => {
   const order = '{"payee":"bob","amount":200000,"currency":"CNY"}'
   const args = ['call', 'POST', '/wallet/transfers', '--as', 'dora', '-d', order]
-  const asked = await miniseal(...args)
-  expect(asked).toMatchObject({ code: 1, out: '' })
-  expect(asked.err).toMatch(/^step_up_required \(401\): /)
-  expect(asked.err).toContain('2,000.00 元，转账给 bob')
-  expect(asked.err).toContain('--confirm')
+  const challenged = await miniseal(...args)
+  expect(challenged).toMatchObject({ code: 1, out: '' })
+  expect(challenged.err).toMatch(/^step_up_required \(401\): /)
+  expect(challenged.err).toContain('2,000.00 元，转账给 bob')
+  expect(challenged.err).toContain('--confirm')
   const done = await miniseal(...args, '--confirm')
   expect(done).toMatchObject({ code: 0, err: 'confirming: 2,000.00 元，转账给 bob\n' })
   expect(JSON.parse(done.out)).toMatchObject({ status: 'done', amount: 200_000, balance: 800_000 })

@@ -46,8 +46,8 @@ it('the chat gives each user a unique name of their choice', async () => {
 it.each(['', 'a b', 'x'.repeat(21), `u_${'a'.repeat(10)}`, 'a\u0000', 'e\u0301', '小\u202e明', 5])(
   'the chat refuses the name %j: payload_invalid',
   async (name) => {
-    const heard = await ask(nameless, 'PUT', '/chat/profile', { name })
-    expect(heard).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
+    const reply = await ask(nameless, 'PUT', '/chat/profile', { name })
+    expect(reply).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
   },
 )
 
@@ -177,7 +177,7 @@ it('a transfer to a payee who is no user is made without an event', async () => 
 
 it('a transfer to oneself is refused, also by name', async () => {
   for (const payee of ['小明', ming.user]) {
-    const heard = await ask(ming, 'POST', '/wallet/transfers', { payee, amount: 5, currency: 'CNY' })
-    expect(heard).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
+    const reply = await ask(ming, 'POST', '/wallet/transfers', { payee, amount: 5, currency: 'CNY' })
+    expect(reply).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
   }
 })

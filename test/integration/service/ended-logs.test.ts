@@ -13,7 +13,7 @@ import { runCommand, runKeys } from '../../support/command.ts'
 import { fetchConfiguration } from '../../support/raw-client.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
-import { temporaryFolder } from '../witness/asked-witness.ts'
+import { temporaryFolder } from '../witness/tested-witness.ts'
 
 const old = 'pay.example.com/audit/2026'
 const folder = temporaryFolder()

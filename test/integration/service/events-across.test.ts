@@ -11,7 +11,7 @@ import { describeOnBothEngines } from '../store/engines.ts'
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1)
 
-/** A client that keeps its place: it refuses gaps and repeats, and subscribes anew after each cut. */
+/** A client that tracks its position: it refuses gaps and repeats, and subscribes again after each disconnect. */
 class Reader {
   readonly texts: unknown[] = []
   #last = 0

@@ -22,9 +22,9 @@ async function pushMany(to: RawSession, count: number, on = service): Promise<vo
 }
 
 async function list(session: RawSession, query = '') {
-  const heard = await session.send({ path: `/events${query}` })
-  expect(heard).toMatchObject({ kind: 'sealed', status: 200 })
-  return heard.json
+  const reply = await session.send({ path: `/events${query}` })
+  expect(reply).toMatchObject({ kind: 'sealed', status: 200 })
+  return reply.json
 }
 
 it("GET /events lists the user's events with sequence number, type, data and time", async () => {
@@ -90,8 +90,8 @@ it.each([
   '?after=%31',
 ])('GET /events refuses the query %s as payload_invalid', async (query) => {
   const session = await logIn(service)
-  const heard = await session.send({ path: `/events${query}` })
-  expect(heard).toMatchObject({ kind: 'sealed', status: 400, json: { code: 'payload_invalid' } })
+  const reply = await session.send({ path: `/events${query}` })
+  expect(reply).toMatchObject({ kind: 'sealed', status: 400, json: { code: 'payload_invalid' } })
 })
 
 it('a user sees no event of another user', async () => {
@@ -229,11 +229,11 @@ it('device-revoked reaches the remaining devices', async () => {
   const session = sessions[0]
   if (session === undefined) throw new Error('no session')
   const { events } = await list(session, '?after=3')
-  const told = events.map(
+  const notices = events.map(
     ({ type, data }: { type: string; data: { device: string } }) => `${type} ${data.device}`,
   )
-  expect(told[0]).toBe(`device-revoked ${two}`)
-  expect(told.slice(1).sort()).toEqual([`device-revoked ${three}`, `device-revoked ${four}`].sort())
+  expect(notices[0]).toBe(`device-revoked ${two}`)
+  expect(notices.slice(1).sort()).toEqual([`device-revoked ${three}`, `device-revoked ${four}`].sort())
   expect(one).toBe(session.device.signer.keyid)
   const unknown = await session.send({ method: 'DELETE', path: `/devices/${two}` })
   expect(unknown).toMatchObject({ status: 404, json: { code: 'not_found' } })

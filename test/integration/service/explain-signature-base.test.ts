@@ -49,15 +49,20 @@ afterAll(async () => {
   for (const service of started) await service.close()
 })
 
-const told = ['base_sha256', 'base_lengths']
+const developmentMembers = ['base_sha256', 'base_lengths']
 
 /** Without origin, time and request id. */
 function comparable({ status, fields, json }: ReceivedReply): unknown {
   const { type, instance, time, ...members } = json
   const names = fields.map(([name]) => name).sort()
   expect([typeof type, typeof instance, typeof time]).toEqual(['string', 'string', 'number'])
-  for (const name of told) delete members[name]
-  return { status, names, members, order: Object.keys(json).filter((name) => !told.includes(name)) }
+  for (const name of developmentMembers) delete members[name]
+  return {
+    status,
+    names,
+    members,
+    order: Object.keys(json).filter((name) => !developmentMembers.includes(name)),
+  }
 }
 
 /** Signed by another key under the keyid of the session's key. */
@@ -116,7 +121,7 @@ it('other refusals are the same in both modes and contain no signature base', as
   ]
   for (const parts of wrong) {
     const [open, closed] = [await development.session.send(parts), await production.session.send(parts)]
-    expect(Object.keys(open.json).filter((name) => told.includes(name))).toEqual([])
+    expect(Object.keys(open.json).filter((name) => developmentMembers.includes(name))).toEqual([])
     expect(comparable(open)).toEqual(comparable(closed))
   }
 })

@@ -73,10 +73,10 @@ afterAll(async () => {
 
 async function timed(
   path: string,
-): Promise<{ readonly heard: ReceivedReply; readonly milliseconds: number }> {
+): Promise<{ readonly reply: ReceivedReply; readonly milliseconds: number }> {
   const start = performance.now()
-  const heard = await session.send({ path })
-  return { heard, milliseconds: performance.now() - start }
+  const reply = await session.send({ path })
+  return { reply, milliseconds: performance.now() - start }
 }
 
 describe('a route with limits', () => {
@@ -84,9 +84,9 @@ describe('a route with limits', () => {
     expect((await session.send({ path: '/steady' })).status).toBe(200)
     const count = steady.arrived.length
     for (const method of ['PUT', 'DELETE', 'HEAD']) {
-      const heard = await session.send({ method, path: '/steady', key: method })
-      expect(heard.json).toMatchObject({ code: 'not_found', step: 'handler' })
-      expect(heard.json.outcome).toBe(method === 'HEAD' ? undefined : 'none')
+      const reply = await session.send({ method, path: '/steady', key: method })
+      expect(reply.json).toMatchObject({ code: 'not_found', step: 'handler' })
+      expect(reply.json.outcome).toBe(method === 'HEAD' ? undefined : 'none')
     }
     expect(steady.arrived.length).toBe(count)
     expect((await session.send({ method: 'POST', path: '/steady', body: {}, key: 'POST' })).status).toBe(200)
@@ -104,10 +104,10 @@ describe('a route with limits', () => {
     mood = 'hangs'
     const hanging = Array.from({ length: 4 }, () => timed('/moody'))
     const beside = await timed('/steady')
-    expect(beside.heard.status).toBe(200)
+    expect(beside.reply.status).toBe(200)
     expect(beside.milliseconds).toBeLessThan(950)
-    for (const { heard, milliseconds } of await Promise.all(hanging)) {
-      expect(heard.json).toMatchObject({ code: 'upstream_unavailable', status: 502 })
+    for (const { reply, milliseconds } of await Promise.all(hanging)) {
+      expect(reply.json).toMatchObject({ code: 'upstream_unavailable', status: 502 })
       expect(milliseconds).toBeGreaterThan(950)
     }
     mood = 'answers'
@@ -126,9 +126,9 @@ describe('the circuit breaker of a route', () => {
     mood = 'dies'
     const order = (key: string) => session.send({ method: 'POST', path: '/breaking', body: {}, key })
     for (let failure = 0; failure < 5; failure++) {
-      const heard = await session.send({ path: '/breaking' })
-      expect(heard.json).toMatchObject({ code: 'upstream_unavailable' })
-      expect(heard.fields.map(([name]) => name)).not.toContain('retry-after')
+      const reply = await session.send({ path: '/breaking' })
+      expect(reply.json).toMatchObject({ code: 'upstream_unavailable' })
+      expect(reply.fields.map(([name]) => name)).not.toContain('retry-after')
     }
     const count = moody.arrived.length
     const refused = await order('first')
@@ -147,9 +147,9 @@ describe('the circuit breaker of a route', () => {
     const probe = timed('/breaking')
     await expect.poll(() => moody.last().url).toBe('/breaking')
     const beside = await timed('/breaking')
-    expect(beside.heard.json).toMatchObject({ code: 'upstream_unavailable' })
-    expect(beside.heard.fields).toContainEqual(['retry-after', '1'])
-    expect((await probe).heard.json).toMatchObject({ code: 'upstream_unavailable' })
+    expect(beside.reply.json).toMatchObject({ code: 'upstream_unavailable' })
+    expect(beside.reply.fields).toContainEqual(['retry-after', '1'])
+    expect((await probe).reply.json).toMatchObject({ code: 'upstream_unavailable' })
     mood = 'answers'
     const still = await order('third')
     expect(still.json).toMatchObject({ code: 'upstream_unavailable' })
@@ -159,7 +159,7 @@ describe('the circuit breaker of a route', () => {
     expect((await order('first')).json).toEqual(refused.json)
     expect((await order('fourth')).status).toBe(200)
     expect(
-      (await Promise.all([timed('/breaking'), timed('/breaking')])).map(({ heard }) => heard.status),
+      (await Promise.all([timed('/breaking'), timed('/breaking')])).map(({ reply }) => reply.status),
     ).toEqual([200, 200])
   })
 
@@ -217,8 +217,8 @@ describe('a backend’s own signature on its response', () => {
   it('the signature of a backend is part of the replayed response', async () => {
     const order = { method: 'POST', path: '/steady/signed/bank', body: {}, key: 'signed' }
     const [first, again] = [await session.send(order), await session.send(order)]
-    const signature = (heard: ReceivedReply) =>
-      /bank=:.*$/.exec(heard.fields.find(([name]) => name === 'signature')?.[1] ?? '')?.[0]
+    const signature = (reply: ReceivedReply) =>
+      /bank=:.*$/.exec(reply.fields.find(([name]) => name === 'signature')?.[1] ?? '')?.[0]
     expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
     expect(signature(first)).toBeDefined()
     expect(signature(again)).toBe(signature(first))

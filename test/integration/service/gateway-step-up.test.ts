@@ -41,10 +41,13 @@ function saying(text: string): RequestParts {
 it('a request up to the value passes, and one above it only when it is confirmed', async () => {
   expect((await session.send(paying({ payee: 'bob', amount: 1000 }))).status).toBe(200)
   const large = paying({ payee: 'bob', amount: 1001 })
-  const asked = await session.send(large)
-  expect(asked).toMatchObject({ status: 401, json: { code: 'step_up_required', summary: '1001 分给 bob' } })
+  const challenged = await session.send(large)
+  expect(challenged).toMatchObject({
+    status: 401,
+    json: { code: 'step_up_required', summary: '1001 分给 bob' },
+  })
   expect(seen).toEqual(['POST /pay session'])
-  const { challenge } = asked.json
+  const { challenge } = challenged.json
   const value = await confirmation(service, openid, challenge)
   expect((await session.send(withStepUp(large, value))).status).toBe(200)
   expect(seen).toEqual(['POST /pay session', 'POST /pay soter'])
@@ -86,9 +89,9 @@ it.each([
 ])(
   'the gateway requests no confirmation of an invisible payee: a payee that %s is payload_invalid',
   async (_title, more) => {
-    const heard = await session.send(paying({ amount: 5000, ...more }))
-    expect(heard.json).toMatchObject({ code: 'payload_invalid', status: 400 })
-    expect(heard.json.summary).toBeUndefined()
+    const reply = await session.send(paying({ amount: 5000, ...more }))
+    expect(reply.json).toMatchObject({ code: 'payload_invalid', status: 400 })
+    expect(reply.json.summary).toBeUndefined()
     expect(seen).toEqual([])
   },
 )

@@ -253,8 +253,8 @@ it('the outcome is unknown for a response over the frame limit, and the key keep
     const received = await session.send(posting('too-large'))
     expect(received.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'unknown' })
   }
-  const told = await session.send({ path: outcomePath('too-large') })
-  expect(told.json).toEqual({ outcome: 'done' })
+  const reply = await session.send({ path: outcomePath('too-large') })
+  expect(reply.json).toEqual({ outcome: 'done' })
   expect(effects).toHaveLength(1)
 })
 

@@ -161,9 +161,9 @@ it('one of several simultaneous repetitions takes over, also when all read befor
     const running = { code: 'idempotency_in_progress', outcome: undefined }
     // After the minute, not at its end.
     await expect(ask({ now: 1_060 })).rejects.toMatchObject(running)
-    const asked = await Promise.allSettled([ask(), ask(), ask()])
-    expect(asked.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected'])
-    for (const one of asked) {
+    const attempts = await Promise.allSettled([ask(), ask(), ask()])
+    expect(attempts.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected'])
+    for (const one of attempts) {
       if (one.status === 'rejected') expect(one.reason).toMatchObject(running)
     }
     // Released in between: the next repetition claims it.

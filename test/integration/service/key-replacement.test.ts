@@ -138,9 +138,9 @@ it.each(['agreement', 'signing', 'token', 'root'])(
     await expect(run('revoke', kind, old, '--now')).rejects.toThrow(/it is the only/)
     await expect(run('revoke', kind, old)).rejects.toThrow(/--now is required/)
     await run('rotate', kind)
-    const said = await run('revoke', kind, old, '--now')
+    const output = await run('revoke', kind, old, '--now')
     const [next] = await kids(kind)
-    expect(said.out).toBe(`revoked ${kind} key ${old}; ${next} is active\n`)
+    expect(output.out).toBe(`revoked ${kind} key ${old}; ${next} is active\n`)
     expect(await kids(kind)).not.toContain(old)
     await expect(run('revoke', kind, old, '--now')).rejects.toThrow(/there is no/)
     await serving(async (service) => {

@@ -39,14 +39,14 @@ async function sendFrom(
   return await hear(await fetch(`${service.origin}/seal`, { method: 'POST', headers, body }), prepared.open)
 }
 
-function retryAfter(heard: ReceivedReply): number {
-  return Number(findField(heard.fields, 'retry-after'))
+function retryAfter(reply: ReceivedReply): number {
+  return Number(findField(reply.fields, 'retry-after'))
 }
 
 /** Moves the clock by Retry-After. */
-function obey(heard: ReceivedReply): void {
-  expect(retryAfter(heard)).toBeGreaterThan(0)
-  advanceDate(retryAfter(heard) * 1_000)
+function obey(reply: ReceivedReply): void {
+  expect(retryAfter(reply)).toBeGreaterThan(0)
+  advanceDate(retryAfter(reply) * 1_000)
 }
 
 const transfer = transferOf(100)

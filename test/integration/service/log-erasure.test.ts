@@ -33,7 +33,7 @@ describeWithBothDatabases('erasing a person', (create) => {
   const service = sharedService(() => ({ environment: database.environment }))
 
   beforeAll(async () => {
-    // Refused before anybody knows who it is: a leaf of the device alone.
+    // Refused before the user is known: a leaf with the device only.
     await send(service, await prepareLogin(service, { device, code: 'no-such-code' }))
     session = await logIn(service, { openid, device })
     other = await logIn(service, { openid: 'openid-of-somebody-else' })
@@ -123,8 +123,8 @@ describeWithBothDatabases('erasing a person', (create) => {
   })
 
   it('an erasure ends the sessions, revokes the devices and deletes the data from WeChat', async () => {
-    const heard = await session.send({ path: '/wallet' })
-    expect(heard).toMatchObject({ status: 401, json: { code: 'key_revoked' } })
+    const reply = await session.send({ path: '/wallet' })
+    expect(reply).toMatchObject({ status: 401, json: { code: 'key_revoked' } })
     const nothing = new Uint8Array(0)
     expect(await inStore((store) => store.findUser(session.user))).toMatchObject({
       openidWrapped: nothing,
@@ -155,7 +155,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     const back = await logIn(service, { openid })
     expect(back.user).toBe(session.user)
     expect((await back.send({ path: '/wallet' })).status).toBe(200)
-    // The session of before is nobody's.
+    // The earlier session has no user.
     expect((await session.send({ path: '/wallet' })).status).toBe(401)
     const mine = (await readLog(service.environment)).filter(({ groups }) => groups.sub?.user === back.user)
     expect(mine.map(({ leaf }) => leaf.kind).sort()).toEqual(['device-added', 'login', 'request'])

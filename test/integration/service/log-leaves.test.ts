@@ -18,25 +18,25 @@ describeWithBothDatabases('the log of a service', (create) => {
   }))
   const session = sharedSession(service, { openid })
 
-  const receiptOf = (heard: ReceivedReply): string => findField(heard.fields, 'miniseal-receipt') ?? ''
+  const receiptOf = (reply: ReceivedReply): string => findField(reply.fields, 'miniseal-receipt') ?? ''
   const hashOf = ({ row }: ReadLeaf): string => `:${Buffer.from(row.hash).toString('base64')}:`
 
-  async function leafOf(heard: ReceivedReply): Promise<ReadLeaf> {
-    const found = (await readLog(service.environment)).filter((leaf) => hashOf(leaf) === receiptOf(heard))
+  async function leafOf(reply: ReceivedReply): Promise<ReadLeaf> {
+    const found = (await readLog(service.environment)).filter((leaf) => hashOf(leaf) === receiptOf(reply))
     if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} leaves of a receipt`)
     return found[0]
   }
 
   it('the leaf of a safe request has its user, device, address, request and response', async () => {
-    const heard = await session.send({ path: '/wallet?page=1' })
-    const { leaf, groups, row } = await leafOf(heard)
+    const reply = await session.send({ path: '/wallet?page=1' })
+    const { leaf, groups, row } = await leafOf(reply)
     expect(leaf).toMatchObject({ kind: 'request', result: 'ok', retention: '1y', app: service.appid })
     expect(groups.core).toMatchObject({ method: 'GET', path: '/wallet?page=1', status: 200 })
     expect(groups.core).not.toHaveProperty('refusal')
     expect(groups.net).toMatchObject({ ip: '127.0.0.1', forwarded: 'false', user_agent: 'node' })
     expect(groups.pay).toMatchObject({
       request_size: 0,
-      response_digest: findField(heard.fields, 'content-digest'),
+      response_digest: findField(reply.fields, 'content-digest'),
     })
     const sid = encodeBase64Url(session.id)
     const { keyid } = session.device.signer
@@ -48,14 +48,14 @@ describeWithBothDatabases('the log of a service', (create) => {
 
   it('the leaf of an unsafe request is retained for five years, contains its key and replaces the intent', async () => {
     const body = { payee: 'bob', amount: 5, currency: 'CNY' }
-    const heard = await session.send({
+    const reply = await session.send({
       method: 'POST',
       path: '/wallet/transfers',
       body,
       key: 'key-of-a-transfer',
     })
-    expect(heard.status).toBe(201)
-    const { leaf, groups } = await leafOf(heard)
+    expect(reply.status).toBe(201)
+    const { leaf, groups } = await leafOf(reply)
     expect(leaf).toMatchObject({ kind: 'request', result: 'ok', retention: '5y' })
     expect(groups.core).toMatchObject({ idempotency_key: '"key-of-a-transfer"', status: 201 })
     expect(groups.pay).toHaveProperty('request_digest')
@@ -65,7 +65,7 @@ describeWithBothDatabases('the log of a service', (create) => {
       body,
       key: 'key-of-a-transfer',
     })
-    expect(receiptOf(again)).not.toBe(receiptOf(heard))
+    expect(receiptOf(again)).not.toBe(receiptOf(reply))
     const repeated = await leafOf(again)
     expect(repeated.groups.core).toMatchObject({ replayed: 'true', status: 201 })
     expect(await intents()).toBe(0)
@@ -100,8 +100,8 @@ describeWithBothDatabases('the log of a service', (create) => {
   })
 
   it('the log has a leaf for an unsafe request without a key', async () => {
-    const heard = await session.send({ method: 'POST', path: '/sessions/current/token' })
-    expect(heard.status).toBe(201)
+    const reply = await session.send({ method: 'POST', path: '/sessions/current/token' })
+    expect(reply.status).toBe(201)
     const subscription = await session.send({ method: 'POST', path: '/events/subscription', key: undefined })
     expect((await leafOf(subscription)).leaf).toMatchObject({ kind: 'request', retention: '5y' })
     expect(await intents()).toBe(0)
@@ -110,9 +110,9 @@ describeWithBothDatabases('the log of a service', (create) => {
   it('the log has a leaf for a login and one for its new device, with the device key', async () => {
     const device = newDevice()
     const prepared = await prepareLogin(service, { openid, device })
-    const heard = await send(service, prepared)
-    const { user, session: made } = heard.json
-    const login = await leafOf(heard)
+    const reply = await send(service, prepared)
+    const { user, session: made } = reply.json
+    const login = await leafOf(reply)
     expect(login.leaf).toMatchObject({ kind: 'login', result: 'ok', retention: '190d', app: service.appid })
     expect(login.groups.sub).toMatchObject({ user, session: made.id, device: device.signer.keyid })
     const added = ofKind(await readLog(service.environment), 'device-added').filter(
@@ -129,9 +129,9 @@ describeWithBothDatabases('the log of a service', (create) => {
 
   it('the leaf of a refused login belongs to no user and is found by its device', async () => {
     const device = newDevice()
-    const heard = await send(service, await prepareLogin(service, { device, code: 'no-such-code' }))
-    expect(heard.json.code).toBe('login_code_invalid')
-    const { leaf, groups, row } = await leafOf(heard)
+    const reply = await send(service, await prepareLogin(service, { device, code: 'no-such-code' }))
+    expect(reply.json.code).toBe('login_code_invalid')
+    const { leaf, groups, row } = await leafOf(reply)
     expect(leaf).toMatchObject({ kind: 'refused', result: 'refused', retention: '190d' })
     expect(groups.core).toMatchObject({ refusal: 'login_code_invalid', step: 'login', path: '/sessions' })
     expect(groups.sub).toEqual({ device: device.signer.keyid })
@@ -197,12 +197,12 @@ describeWithBothDatabases('the log of a service', (create) => {
 
   it('the leaf of a confirmed request has the acr soter and the SOTER counter', async () => {
     const transfer = transferOf(200_000, { key: 'key-of-a-large-transfer' })
-    const asked = await session.send(transfer)
-    const { row, leaf, groups } = await leafOf(asked)
+    const challenged = await session.send(transfer)
+    const { row, leaf, groups } = await leafOf(challenged)
     expect(row.code).toBe('step_up_required')
     expect(leaf).toMatchObject({ kind: 'request', result: 'refused' })
     expect(groups.core).toMatchObject({ refusal: 'step_up_required', step: 'handler', status: 401 })
-    const { challenge } = asked.json
+    const { challenge } = challenged.json
     const result = await confirm(service, openid, challenge)
     const done = await session.send(withStepUp(transfer, stepUpField(challenge, result)))
     expect(done.status).toBe(201)
@@ -222,9 +222,9 @@ describeWithBothDatabases('the log of a service', (create) => {
     })
     const phone = await service.sandbox('/sandbox/phone-codes', { appid: service.appid, openid })
     const { code: phoneCode, phoneNumber } = phone as { code: string; phoneNumber: string }
-    const told = await other.send({ method: 'POST', path: '/phone-number', body: { code: phoneCode } })
-    expect(told.json.phone_number).toBe(phoneNumber)
-    expect((await leafOf(told)).groups.pay).not.toHaveProperty('response_digest')
+    const phoneReply = await other.send({ method: 'POST', path: '/phone-number', body: { code: phoneCode } })
+    expect(phoneReply.json.phone_number).toBe(phoneNumber)
+    expect((await leafOf(phoneReply)).groups.pay).not.toHaveProperty('response_digest')
     const [, , signatureOfToken = ''] = other.token.split('.')
     const leaves = await readLog(service.environment)
     const secret = Buffer.from(device.signer.secretKey)

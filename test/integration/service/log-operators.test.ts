@@ -37,12 +37,12 @@ it('the log records devices that an operator revoked, each once', async () => {
   await run(devices, ['revoke', session.user, keyid])
   await run(devices, ['revoke', session.user, keyid])
   await run(devices, ['revoke', session.user, '--all'])
-  const told = (await ends()).slice(before)
-  expect(told.map(({ leaf }) => leaf.facts)).toEqual([
+  const entries = (await ends()).slice(before)
+  expect(entries.map(({ leaf }) => leaf.facts)).toEqual([
     { by: 'operator', reason: 'device-revoked', scope: 'device' },
     { by: 'operator', reason: 'device-revoked', scope: 'other-devices' },
   ])
-  expect(told[0]?.groups).toEqual({ sub: { device: keyid, user: session.user } })
+  expect(entries[0]?.groups).toEqual({ sub: { device: keyid, user: session.user } })
 })
 
 it('without a master key the log records that sessions were ended but not whose', async () => {

@@ -25,10 +25,10 @@ it('the service logs that an auditor reads entries before it serves them, once a
   expect((await get('/log/tile/entries/999', { authorization: `Bearer ${bob}` })).status).toBe(404)
   expect(await ofBob()).toEqual([])
   expect((await Promise.all([read(), read(), read()])).map(({ status }) => status)).toEqual([200, 200, 200])
-  const told = { auditor: 'bob', by: 'tiles', what: 'entries', forwarded: 'false', ip: '127.0.0.1' }
-  expect(await ofBob()).toEqual([told])
+  const accessEntry = { auditor: 'bob', by: 'tiles', what: 'entries', forwarded: 'false', ip: '127.0.0.1' }
+  expect(await ofBob()).toEqual([accessEntry])
   expect((await read()).status).toBe(200)
-  expect(await ofBob()).toEqual([told])
+  expect(await ofBob()).toEqual([accessEntry])
 })
 
 it('the service serves no entries if the access cannot be logged, and logs the next access', async () => {

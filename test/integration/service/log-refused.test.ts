@@ -1,4 +1,4 @@
-/** A service whose database was put back from a backup: nothing with an effect is done until an operator has decided. */
+/** A service whose database was restored from a backup: no unsafe request is executed until an operator acts. */
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,8 +17,8 @@ const path = join(folder, 'miniseal.db')
 const location = { kind: 'sqlite', path } as const
 const effects: string[] = []
 const backend: Backend = {
-  answer: async ({ method, path: asked }) => {
-    if (method !== 'GET') effects.push(asked)
+  answer: async ({ method, path: target }) => {
+    if (method !== 'GET') effects.push(target)
     return { status: 200, fields: [], content: new Uint8Array(0) }
   },
   close: async () => {},
@@ -31,7 +31,7 @@ let session: RawSession
 let kept: number
 let lost: number
 
-/** The sandbox is not asked for anything after the login, so each start may have its own. */
+/** The service does not call the sandbox after the login, so each start may have its own. */
 const start = (): Promise<TestService> => startTestService({ environment, backend })
 
 beforeAll(async () => {
@@ -69,8 +69,8 @@ const command = (...args: string[]): Promise<Finished> =>
 
 it('the service refuses every unsafe request without any effect', async () => {
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
-    const heard = await session.send({ method, path: '/transfers', body: {} }, service)
-    expect(heard).toMatchObject({ kind: 'sealed', status: 503, json: { code: 'unavailable', step: 'claim' } })
+    const reply = await session.send({ method, path: '/transfers', body: {} }, service)
+    expect(reply).toMatchObject({ kind: 'sealed', status: 503, json: { code: 'unavailable', step: 'claim' } })
   }
   const renewal = await session.send({ method: 'POST', path: '/sessions/current/token' }, service)
   expect(renewal).toMatchObject({ status: 503, json: { code: 'unavailable' } })
@@ -78,8 +78,8 @@ it('the service refuses every unsafe request without any effect', async () => {
 })
 
 it('the service refuses logins before it calls WeChat', async () => {
-  const heard = await send(service, await prepareLogin(service))
-  expect(heard).toMatchObject({ kind: 'sealed', status: 503, json: { code: 'unavailable' } })
+  const reply = await send(service, await prepareLogin(service))
+  expect(reply).toMatchObject({ kind: 'sealed', status: 503, json: { code: 'unavailable' } })
 })
 
 it('the service answers safe requests', async () => {

@@ -78,9 +78,9 @@ describe('a risk policy', () => {
   })
 
   it('WeChat gets the address that the limits count: from a trusted proxy, and the first of an IPv6 network', async () => {
-    const asked: string[] = []
+    const addresses: string[] = []
     const wechat = await startUpstream((request, response, body) => {
-      if (request.url?.startsWith('/wxa/')) asked.push(JSON.parse(body).client_ip)
+      if (request.url?.startsWith('/wxa/')) addresses.push(JSON.parse(body).client_ip)
       response.end(
         JSON.stringify({
           openid: 'o1',
@@ -101,7 +101,7 @@ describe('a risk policy', () => {
         expect((await fetch(`${service.url}/seal`, { method: 'POST', headers, body })).status).toBe(200)
       }
       await post(service, (await prepareLogin(service, { code: 'code-3' })).frame)
-      expect(asked).toEqual(['198.51.100.7', '2001:db8:1:2::', '127.0.0.1'])
+      expect(addresses).toEqual(['198.51.100.7', '2001:db8:1:2::', '127.0.0.1'])
     } finally {
       wechat.close()
     }
@@ -124,7 +124,7 @@ describe('a rank that WeChat does not give', () => {
   const faults: readonly (readonly [string, Record<string, unknown>])[] = [
     ['61007, no permission', { errcode: 61007 }],
     ['61010, no visit', { errcode: 61010 }],
-    ['an errcode that nobody knows', { errcode: 123456 }],
+    ['an unknown errcode', { errcode: 123456 }],
     ['a used-up quota', { errcode: 45009 }],
     ['a broken answer', { body: '<html>' }],
     ['a rank that there is not', { body: '{"errcode":0,"risk_rank":9}' }],
@@ -177,13 +177,13 @@ describe('a session that requires confirmations', () => {
 
   it('a marked session requires a confirmation before every handler with an effect and runs the confirmed request once', async () => {
     const session = await marked()
-    const asked = await session.send(transfer('a'))
-    expect([asked.status, asked.json.code, asked.json.summary]).toEqual([
+    const challenged = await session.send(transfer('a'))
+    expect([challenged.status, challenged.json.code, challenged.json.summary]).toEqual([
       401,
       'step_up_required',
       'POST /wallet/transfers',
     ])
-    expect(asked.fields).toContainEqual([
+    expect(challenged.fields).toContainEqual([
       'www-authenticate',
       'HTTPSig error="insufficient_user_authentication", acr_values="soter"',
     ])
@@ -258,8 +258,8 @@ describe('a session that requires confirmations', () => {
       expect((await session.send({ ...small, path: '/plain', key: 'b' })).json.summary).toBe('POST /plain')
       // The service's own routes are none of the route for everything.
       const named = { method: 'PUT', path: `/devices/${session.device.signer.keyid}`, body: { name: 'mine' } }
-      const asked = await session.send({ ...named, key: 'c' })
-      expect(asked.json).toMatchObject({
+      const challenged = await session.send({ ...named, key: 'c' })
+      expect(challenged.json).toMatchObject({
         code: 'step_up_required',
         summary: expect.stringMatching(/^PUT \/devices\//),
       })

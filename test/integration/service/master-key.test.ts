@@ -1,4 +1,4 @@
-/** The master key is replaced: everything is wrapped anew while services run, and then the old key is of no use. */
+/** Replacement of the master key: all values are rewrapped while services run, and the old key becomes useless. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -67,10 +67,10 @@ it('rewrapping covers every value, so that the service works without the old mas
   const list = async (): Promise<string> =>
     (await runKeys(['list'], environment(`${newerText},${olderText}`))).out
   expect(await list()).toMatch(new RegExp(`^master +${values} values under an old key$`, 'm'))
-  const said = await runKeys(['rotate', 'master'], environment(`${newerText},${olderText}`))
-  expect(said).toMatchObject({ code: 0, err: '' })
-  expect(said.out).toContain(`${values} values wrapped`)
-  expect(said.out).toContain('can be removed')
+  const output = await runKeys(['rotate', 'master'], environment(`${newerText},${olderText}`))
+  expect(output).toMatchObject({ code: 0, err: '' })
+  expect(output.out).toContain(`${values} values wrapped`)
+  expect(output.out).toContain('can be removed')
   expect(await list()).toMatch(/^master +no values under an old key$/m)
   await serving(newerText, async (service) => {
     const moved = new RawSession({ ...session, service })
@@ -82,9 +82,9 @@ it('rewrapping covers every value, so that the service works without the old mas
 
 it('rewrapping shows a progress bar on a terminal and nothing in a pipe', async () => {
   await filled()
-  const said = await runKeys(['rotate', 'master'], environment(`${newerText},${olderText}`), true)
-  expect(said.err).toContain(`${values} of ${values}`)
-  expect(said.err).toContain('100%')
+  const output = await runKeys(['rotate', 'master'], environment(`${newerText},${olderText}`), true)
+  expect(output.err).toContain(`${values} of ${values}`)
+  expect(output.err).toContain('100%')
 })
 
 it('an interrupted rewrapping continues where it stopped', async () => {
@@ -107,7 +107,7 @@ it('rewrapping keeps values that were replaced meanwhile, and rewraps those next
   await withStore(async (store) => {
     const [value] = await store.listWrapped('users.openid_wrapped', both.prefix, undefined, 1)
     const [id] = value?.row ?? []
-    if (typeof id !== 'string') throw new Error('nobody')
+    if (typeof id !== 'string') throw new Error('no user')
     const place = { column: 'users.openid_wrapped', row: id }
     const written = createSecretWrapper([new Uint8Array(older)]).wrap(Uint8Array.of(1, 2, 3), place)
     const racing: Store = {
@@ -136,11 +136,11 @@ it('rewrapping reports unreadable values, keeps them unchanged, and still requir
   const database = new Database(path)
   database.prepare('update users set openid_wrapped = substr(openid_wrapped, 1, 40) where rowid = 1').run()
   database.close()
-  const said = await runKeys(['rotate', 'master'], environment(`${newerText},${olderText}`))
-  expect(said.code).toBe(1)
-  expect(said.out).toContain(`${values - 1} values wrapped`)
-  expect(said.out).not.toContain('can be removed')
-  expect(said.err).toBe('1 values cannot be unwrapped with the given master keys\n')
+  const output = await runKeys(['rotate', 'master'], environment(`${newerText},${olderText}`))
+  expect(output.code).toBe(1)
+  expect(output.out).toContain(`${values - 1} values wrapped`)
+  expect(output.out).not.toContain('can be removed')
+  expect(output.err).toBe('1 values cannot be unwrapped with the given master keys\n')
 })
 
 it('rewrapping reports a service that still writes with the old key', async () => {

@@ -142,13 +142,13 @@ it('active sessions are counted', async () => {
 })
 
 it('sessions are counted in the database at most every 15 seconds', async () => {
-  let asked = 0
+  let queries = 0
   const metrics = createMetrics(async () => {
-    asked += 1
+    queries += 1
     return 3
   })
   for (let i = 0; i < 5; i++) expect((await metrics.read()).text).toMatch(/^miniseal_sessions_active 3$/m)
-  expect(asked).toBe(1)
+  expect(queries).toBe(1)
 })
 
 it('only the session count is absent when the database does not respond', async () => {

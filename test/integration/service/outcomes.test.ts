@@ -73,9 +73,9 @@ it('the outcome of a request without effect includes its refusal', async () => {
   }
   const refused = await session.send(order('refused'))
   expect(refused.json.outcome).toBe('none')
-  const told = await fetchOutcome('refused')
-  expect(told.json.outcome).toBe('none')
-  expect(JSON.parse(decodeUtf8(decodeBase64(told.json.answer.content)))).toEqual(refused.json)
+  const reply = await fetchOutcome('refused')
+  expect(reply.json.outcome).toBe('none')
+  expect(JSON.parse(decodeUtf8(decodeBase64(reply.json.answer.content)))).toEqual(refused.json)
   expect((await cancel('refused')).json).toEqual({ outcome: 'none', cancelled: false })
 })
 
@@ -105,9 +105,9 @@ it('a key can be cancelled between a challenge and its confirmation', async () =
   answer = async () => {
     throw stepUpRequired('pay')
   }
-  const asked = await session.send(order('asked'))
-  expect(asked.json.code).toBe('step_up_required')
-  expect(asked.json).not.toHaveProperty('outcome')
+  const challenged = await session.send(order('asked'))
+  expect(challenged.json.code).toBe('step_up_required')
+  expect(challenged.json).not.toHaveProperty('outcome')
   expect((await fetchOutcome('asked')).json).toEqual({ outcome: 'unclaimed' })
   expect((await cancel('asked')).json).toEqual({ outcome: 'none', cancelled: true })
   expect((await session.send(order('asked'))).json.code).toBe('request_cancelled')
@@ -144,8 +144,8 @@ it.each([
   expect(first.status).toBe(status)
   const received = await other.send({ ...parts, key })
   expect(received.json).toMatchObject({ code: 'idempotency_mismatch' })
-  for (const told of [await fetchOutcome(key, other), await cancel(key, other)])
-    expect(told.json).toEqual({ outcome: 'done' })
+  for (const reply of [await fetchOutcome(key, other), await cancel(key, other)])
+    expect(reply.json).toEqual({ outcome: 'done' })
   if (status === 204) return
   expect((await one.send({ ...parts, key })).json.access_token).toBe(first.json.access_token)
   expect((await fetchOutcome(key, one)).json.answer.status).toBe(201)

@@ -77,11 +77,11 @@ async function work(session: RawSession): Promise<void> {
     [transfer, 201],
     [{ method: 'POST', path: '/sessions/current/token' }, 201],
   ] as const) {
-    const heard = await session.send(request)
-    if (heard.status !== status) throw new Error(`${heard.status}: ${JSON.stringify(heard.json)}`)
+    const reply = await session.send(request)
+    if (reply.status !== status) throw new Error(`${reply.status}: ${JSON.stringify(reply.json)}`)
     count.requests += 1
     if (!('path' in request) || request.path !== '/sessions/current/token') continue
-    session.token = heard.json.access_token
+    session.token = reply.json.access_token
     count.renewals += 1
   }
 }

@@ -38,8 +38,8 @@ const over = { code: 4401, reason: 'session over' }
 it('a socket answers a logout and then closes with 4401', async () => {
   const session = await logIn(service)
   const socket = await bound(session)
-  const heard = await socket.request(session, { method: 'DELETE', path: '/sessions/current' })
-  expect(heard.status).toBe(204)
+  const reply = await socket.request(session, { method: 'DELETE', path: '/sessions/current' })
+  expect(reply.status).toBe(204)
   expect(await eventually(socket.closed)).toEqual(over)
 })
 

@@ -30,7 +30,7 @@ const service = sharedService({ backend })
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1)
 
 /** What the service says to bytes on a new connection, until it ends. */
-async function said(bytes: string): Promise<string> {
+async function output(bytes: string): Promise<string> {
   const socket = connect(Number(new URL(service.origin).port), '127.0.0.1')
   await once(socket, 'connect')
   socket.write(bytes)
@@ -65,16 +65,16 @@ it('an upgrade without the subprotocol gets 400 and GET /seal without an upgrade
 it('upgrades to other protocols and at other paths are refused and the connection is closed', async () => {
   const upgrade = (path: string, to: string) =>
     `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: ${to}\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: miniseal.v1\r\n\r\n`
-  expect(await eventually(said(upgrade('/seal', 'h2c')))).toMatch(/^HTTP\/1\.1 400 /)
-  expect(await eventually(said(upgrade('/healthz', 'websocket')))).not.toMatch(/^HTTP\/1\.1 101 /)
+  expect(await eventually(output(upgrade('/seal', 'h2c')))).toMatch(/^HTTP\/1\.1 400 /)
+  expect(await eventually(output(upgrade('/healthz', 'websocket')))).not.toMatch(/^HTTP\/1\.1 101 /)
 })
 
 it('a login over a socket binds it to the new session and its events are delivered', async () => {
   const socket = await openSocket(service)
   const login = await prepareLogin(service)
-  const heard = await socket.send(login)
-  expect(heard.status).toBe(201)
-  const session = login.session(heard)
+  const reply = await socket.send(login)
+  expect(reply.status).toBe(201)
+  const session = login.session(reply)
   expect((await socket.subscribe(session, 0)).json).toEqual({ from: 1, first: 1, last: 0 })
   await service.push(session.user, { type: 'greeting', data: { text: '你好' } })
   await until(() => socket.events.length > 0)
@@ -145,8 +145,8 @@ it('a subscription over HTTP or in another form is payload_invalid', async () =>
     { after: 1, a: 1 },
     1,
   ]) {
-    const heard = await socket.request(session, { ...subscription, body })
-    expect(heard).toMatchObject({ kind: 'sealed', status: 400, json: { code: 'payload_invalid' } })
+    const reply = await socket.request(session, { ...subscription, body })
+    expect(reply).toMatchObject({ kind: 'sealed', status: 400, json: { code: 'payload_invalid' } })
   }
   expect((await socket.request(session, { path: '/events/subscription' })).status).toBe(404)
 })
@@ -295,8 +295,8 @@ it('incoming messages share body_mib, and those of the largest source are evicte
   const other = await logIn(own)
   const third = await openSocket(own)
   await third.request(other)
-  const heard = await third.request(other, { method: 'POST', body: { text: 'x'.repeat(300_000) } })
-  expect(heard.status).toBe(201)
+  const reply = await third.request(other, { method: 'POST', body: { text: 'x'.repeat(300_000) } })
+  expect(reply.status).toBe(201)
   expect((await eventually(Promise.race(sockets.map(({ closed }) => closed)))).code).toBe(1006)
 })
 
@@ -320,14 +320,14 @@ it('frames over sockets count towards the limits of HTTP and are refused with th
   })
   const session = await logIn(own)
   const socket = await openSocket(own)
-  const heard = []
-  for (const _ of upTo(4)) heard.push(await socket.request(session))
-  expect(heard.map(({ status, json }) => [status, json?.code])).toEqual([
+  const reply = []
+  for (const _ of upTo(4)) reply.push(await socket.request(session))
+  expect(reply.map(({ status, json }) => [status, json?.code])).toEqual([
     [201, undefined],
     [201, undefined],
     [201, undefined],
     [429, 'overloaded'],
   ])
   expect(socket.refusals).toHaveLength(1)
-  expect(heard[0]?.fields.map(([name]) => name)).toContain('ratelimit')
+  expect(reply[0]?.fields.map(([name]) => name)).toContain('ratelimit')
 })

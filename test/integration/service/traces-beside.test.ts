@@ -14,7 +14,7 @@ import { logIn } from '../../support/raw-client.ts'
 import { startTestService } from '../../support/service.ts'
 
 it('tracing does not touch the OpenTelemetry providers of the host program', async () => {
-  const asked: string[] = []
+  const created: string[] = []
   const storage = new AsyncLocalStorage<Context>()
   const manager: ContextManager = {
     active: () => storage.getStore() ?? ROOT_CONTEXT,
@@ -25,15 +25,15 @@ it('tracing does not touch the OpenTelemetry providers of the host program', asy
   }
   const tracers: TracerProvider = {
     getTracer: (name) => {
-      asked.push(`tracer ${name}`)
+      created.push(`tracer ${name}`)
       return new Proxy({} as ReturnType<TracerProvider['getTracer']>, {
-        get: () => () => asked.push('span'),
+        get: () => () => created.push('span'),
       })
     },
   }
   const meters: MeterProvider = {
     getMeter: (name) => {
-      asked.push(`meter ${name}`)
+      created.push(`meter ${name}`)
       return createNoopMeter()
     },
   }
@@ -61,7 +61,7 @@ it('tracing does not touch the OpenTelemetry providers of the host program', asy
   } finally {
     collector.close()
   }
-  expect(asked).toEqual([])
+  expect(created).toEqual([])
   expect(collector.spans.length).toBeGreaterThan(10)
   expect(collector.text()).not.toContain(theirs.traceId)
   expect(collector.text()).not.toContain(theirs.spanId)

@@ -33,8 +33,8 @@ describeOnBothEngines('two processes', (create) => {
     await database.remove()
   })
 
-  function expectRefused(heard: ReceivedReply, code: string, status: number): void {
-    expect(heard).toMatchObject({ kind: 'sealed', status, json: { code } })
+  function expectRefused(reply: ReceivedReply, code: string, status: number): void {
+    expect(reply).toMatchObject({ kind: 'sealed', status, json: { code } })
   }
 
   it('two processes that start together create one set of keys', async () => {
@@ -70,11 +70,11 @@ describeOnBothEngines('two processes', (create) => {
   it('of many copies of a frame that reach both processes at once exactly one is accepted', async () => {
     const session = await logIn(there)
     const prepared = session.prepare({ method: 'POST', path: '/copies', body: {} })
-    const heard = await Promise.all(
+    const reply = await Promise.all(
       Array.from({ length: 20 }, (_, i) => send(i % 2 === 0 ? here : there, prepared)),
     )
-    expect(heard.filter(({ status }) => status === 201)).toHaveLength(1)
-    expect(heard.filter(({ json }) => json?.code === 'replayed')).toHaveLength(19)
+    expect(reply.filter(({ status }) => status === 201)).toHaveLength(1)
+    expect(reply.filter(({ json }) => json?.code === 'replayed')).toHaveLength(19)
     expect(effects.filter((effect) => effect.endsWith('/copies'))).toHaveLength(1)
   })
 
@@ -135,8 +135,8 @@ describeOnBothEngines('two processes', (create) => {
     const requests = Array.from({ length: 8 }, async (_, i) => {
       for (let turn = 0; turn < 12; turn++) {
         const isLate = isOver
-        const heard = await session.send({ path: '/race' }, i % 2 === 0 ? here : there)
-        if (isLate) late.push(heard)
+        const reply = await session.send({ path: '/race' }, i % 2 === 0 ? here : there)
+        if (isLate) late.push(reply)
       }
     })
     const end = other.send({ method: 'DELETE', path: `/devices/${session.device.signer.keyid}` }, there)
@@ -144,7 +144,7 @@ describeOnBothEngines('two processes', (create) => {
     isOver = true
     await Promise.all(requests)
     expect(late.length).toBeGreaterThan(0)
-    for (const heard of late) expectRefused(heard, 'key_revoked', 401)
+    for (const reply of late) expectRefused(reply, 'key_revoked', 401)
   })
 
   it('both processes together admit no more new devices of a user than the limit', async () => {
@@ -155,8 +155,8 @@ describeOnBothEngines('two processes', (create) => {
         return { process, prepared: await prepareLogin(process, { openid, device: newDevice() }) }
       }),
     )
-    const heard = await Promise.all(logins.map(({ process, prepared }) => send(process, prepared)))
-    expect(heard.filter(({ status }) => status === 201)).toHaveLength(3)
-    expect(heard.filter(({ json }) => json.code === 'device_key_refused')).toHaveLength(9)
+    const reply = await Promise.all(logins.map(({ process, prepared }) => send(process, prepared)))
+    expect(reply.filter(({ status }) => status === 201)).toHaveLength(3)
+    expect(reply.filter(({ json }) => json.code === 'device_key_refused')).toHaveLength(9)
   })
 })

@@ -176,15 +176,15 @@ describeOnBothEngines('events', (create) => {
   })
 
   test('listeners are notified of appended events and ended sessions, by both connections, until they stop', async () => {
-    const heard: Change[] = []
+    const notified: Change[] = []
     const heardThere: Change[] = []
-    const stop = at.store.watch((change) => heard.push(change))
+    const stop = at.store.watch((change) => notified.push(change))
     const stopThere = at.other.watch((change) => heardThere.push(change))
     await sleep(300)
     heardThere.length = 0
-    heard.length = 0
+    notified.length = 0
     await commit(pushEvent(1), pushEvent(2), endSession())
-    expect(heard.filter(({ kind }) => kind !== 'any')).toEqual([
+    expect(notified.filter(({ kind }) => kind !== 'any')).toEqual([
       { kind: 'events', user: 'user-1' },
       { kind: 'sessions', user: 'user-1' },
     ])
@@ -192,17 +192,17 @@ describeOnBothEngines('events', (create) => {
     stop()
     stopThere()
     await sleep(300)
-    heard.length = 0
+    notified.length = 0
     heardThere.length = 0
     await commit(pushEvent(3))
     await sleep(400)
-    expect([...heard, ...heardThere]).toEqual([])
+    expect([...notified, ...heardThere]).toEqual([])
   })
 
   test('a refused commit notifies no listener', async () => {
-    const heard: Change[] = []
-    at.store.watch((change) => heard.push(change))
+    const notified: Change[] = []
+    at.store.watch((change) => notified.push(change))
     await commit(pushEvent(1), endSession(99))
-    expect(heard.filter(({ kind }) => kind !== 'any')).toEqual([])
+    expect(notified.filter(({ kind }) => kind !== 'any')).toEqual([])
   })
 })

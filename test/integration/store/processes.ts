@@ -9,7 +9,7 @@ export interface Child {
   readonly lines: readonly string[]
   /** Lets it open the store. */
   go(): void
-  /** Resolves once it has printed so many lines. */
+  /** Resolves once it has printed `count` lines. */
   printed(lines: number): Promise<void>
   /** SIGKILL: no handler runs, nothing is flushed. */
   kill(): void

@@ -174,7 +174,7 @@ describeOnBothEngines('intents, subject keys and redaction', (create) => {
       sessionKeyWrapped: nothing,
     })
     expect(await at.store.findDevice('device-1')).toMatchObject({ name: null, platform: null })
-    // Nothing is nothing to wrap anew.
+    // Erased values are not rewrapped.
     expect(await at.store.countWrapped('users.openid_wrapped', bytes(5, 99))).toBe(0)
     expect(await commit({ kind: 'redact-user', id: 'user-2', now: NOW })).toBe('refused')
   })

@@ -6,7 +6,7 @@ import { openStore } from '../../../service/store/open-store.ts'
 import { type Store, StoreUnavailable } from '../../../service/store/store.ts'
 import { type Appender, createAppender } from '../../../service/tlog/appender.ts'
 import { createBlindIndex } from '../../../service/tlog/blind-index.ts'
-import type { AppenderParts } from '../../../service/tlog/commit-entries.ts'
+import type { AppenderDependencies } from '../../../service/tlog/commit-entries.ts'
 import { eraseUser } from '../../../service/tlog/crypto-shredding.ts'
 import type { LogEntryInput } from '../../../service/tlog/entry.ts'
 import { leafIdText } from '../../../service/tlog/entry.ts'
@@ -29,7 +29,7 @@ describeOnBothEngines('the journal of a process', (create) => {
   let appender: Appender
   let woken = 0
 
-  function appenderOn(parts: Partial<AppenderParts> = {}): Appender {
+  function appenderOn(parts: Partial<AppenderDependencies> = {}): Appender {
     return createAppender({
       store,
       keys,

@@ -1,4 +1,4 @@
-/** Old checkpoints go where a later one stands for them, and the log stays what it is. */
+/** Garbage collection of old checkpoints, which leaves the log unchanged. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store, Write } from '../../../service/store/store.ts'

@@ -102,8 +102,8 @@ const path = (name: string): string => join(folder, name)
 
 async function make(name: string, ...args: readonly string[]): Promise<string> {
   const out = path(name)
-  const said = await runCommand(evidence, [leafIdText(request.id), '--out', out, ...args], log.environment)
-  expect(said.code).toBe(0)
+  const result = await runCommand(evidence, [leafIdText(request.id), '--out', out, ...args], log.environment)
+  expect(result.code).toBe(0)
   return out
 }
 
@@ -125,16 +125,18 @@ const all = ['--groups', 'core,sig,pay,sub']
 it('evidence verifies step by step, in English and in Chinese', async () => {
   writeFileSync(path('body.json'), body)
   const file = await make('whole.zip', ...all, '--body', path('body.json'))
-  const said = await check(file, '--vkey', log.vkey)
-  expect(said.code).toBe(0)
-  expect(said.out).toContain('ok     The log signed the checkpoint: pay.example.com/audit/2025, 333 entries')
-  expect(said.out).toContain(`ok     The device signed the request: device ${keyid}`)
-  expect(said.out).toContain('ok     The device key belongs to this user: device-added')
-  expect(said.out).toContain(`ok     The body matches the signed digest: ${body.length} bytes`)
-  expect(said.out).toContain('The evidence is valid.')
+  const result = await check(file, '--vkey', log.vkey)
+  expect(result.code).toBe(0)
+  expect(result.out).toContain(
+    'ok     The log signed the checkpoint: pay.example.com/audit/2025, 333 entries',
+  )
+  expect(result.out).toContain(`ok     The device signed the request: device ${keyid}`)
+  expect(result.out).toContain('ok     The device key belongs to this user: device-added')
+  expect(result.out).toContain(`ok     The body matches the signed digest: ${body.length} bytes`)
+  expect(result.out).toContain('The evidence is valid.')
   const chinese = await runCommand(checkEvidenceCommand, [file, '--vkey', log.vkey], { LANG: 'zh_CN.UTF-8' })
   expect(chinese.out).toContain('通过   检查点由日志签名')
-  expect(chinese.out).toContain('证据成立。')
+  expect(chinese.out).toContain('证据有效。')
 })
 
 it('evidence contains no data of other users, and only the chosen groups of the entry', async () => {
@@ -164,10 +166,10 @@ it('evidence is invalid under another key than the trusted one', async () => {
   const file = await make('key.zip')
   const { publicKey } = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(9))
   const vkey = encodeVerifierKey(sodiumPrimitives, { kind: 'ed25519', name: logOrigin, publicKey })
-  const said = await check(file, '--vkey', vkey)
-  expect(said.code).toBe(1)
-  expect(said.out).toContain('FAILED The log key is the given one')
-  expect(said.out).toContain('FAILED The log signed the checkpoint')
+  const result = await check(file, '--vkey', vkey)
+  expect(result.code).toBe(1)
+  expect(result.out).toContain('FAILED The log key is the given one')
+  expect(result.out).toContain('FAILED The log signed the checkpoint')
   const unknown = await check(file)
   expect(unknown.code).toBe(3)
   expect(unknown.out).toContain('not compared with a trusted key')
@@ -188,9 +190,9 @@ it('evidence is invalid without the witnesses that the policy requires', async (
     publicKey,
   })
   writeFileSync(path('policy'), `log ${log.vkey}\nwitness w ${witness}\ngroup g any w\nquorum g\n`)
-  const said = await check(file, '--policy', path('policy'))
-  expect(said.code).toBe(1)
-  expect(said.out).toContain('fewer cosignatures than the policy requires')
+  const result = await check(file, '--policy', path('policy'))
+  expect(result.code).toBe(1)
+  expect(result.out).toContain('fewer cosignatures than the policy requires')
   writeFileSync(path('policy'), `log ${log.vkey}\nquorum none\n`)
   expect((await check(file, '--policy', path('policy'))).code).toBe(0)
 })
@@ -204,7 +206,7 @@ it('evidence is invalid when a file differs from the manifest', async () => {
   )
   expect((await check(forged, '--vkey', log.vkey)).code).toBe(0)
   expect(files.has('README.zh-CN.md')).toBe(true)
-  // Stored, not packed anew: the manifest stays as it was.
+  // Stored without compression: the manifest is unchanged.
   const at = Buffer.from(archive).indexOf('leaf.json')
   archive[at + 'leaf.json'.length + 4] = (archive[at + 'leaf.json'.length + 4] ?? 0) ^ 1
   writeFileSync(path('flipped.zip'), archive)
@@ -240,8 +242,8 @@ it('evidence is invalid with a group, salt, leaf, proof or signature of another 
     ['The body matches', (changed) => changed.set('body.bin', encodeUtf8('{"payee":"eve"}'))],
   ]
   for (const [title, forgery] of forgeries) {
-    const said = await check(forge(file, 'forgery.zip', forgery), '--vkey', log.vkey)
-    expect(said).toMatchObject({ code: 1, out: expect.stringContaining(`FAILED ${title}`) })
+    const result = await check(forge(file, 'forgery.zip', forgery), '--vkey', log.vkey)
+    expect(result).toMatchObject({ code: 1, out: expect.stringContaining(`FAILED ${title}`) })
   }
   writeFileSync(path('other.json'), '{"payee":"eve"}')
   expect((await check(file, '--vkey', log.vkey, '--body', path('other.json'))).code).toBe(1)
@@ -287,8 +289,8 @@ it('evidence verifies with openssl and with a short Python script', async () => 
   const commands = readme.split('\n').filter((line) => line.startsWith('    openssl pkeyutl'))
   expect(commands).toHaveLength(2)
   for (const command of commands) {
-    const said = execFileSync('sh', ['-c', command.trim()], { cwd: folder, encoding: 'utf8' })
-    expect(said).toContain('Signature Verified Successfully')
+    const result = execFileSync('sh', ['-c', command.trim()], { cwd: folder, encoding: 'utf8' })
+    expect(result).toContain('Signature Verified Successfully')
   }
   expect(execFileSync('python3', [script, folder], { encoding: 'utf8' })).toBe('ok\n')
   writeFileSync(join(folder, 'leaf.json'), other.leaf)
@@ -378,8 +380,8 @@ it.each<[string, string, () => MadeEntry]>([
   expect(await faultOf(entry())).toContain(fault)
 })
 
-/** Not part of what is proved: words for people, and keys of the service for whoever looks for them. */
-const told = /^README|^keys\/service\.json$/
+/** Files outside the proof: the README, and the keys of the service for reference. */
+const unprovenFiles = /^README|^keys\/service\.json$/
 /** That the same enrolment is in the log, from a later day, is as good. */
 const asGood = 'enrolment/leaf.tlog-proof'
 
@@ -408,7 +410,7 @@ it('evidence is invalid if any of its files is exchanged or changed, even if the
   const judged = async (change: (files: Map<string, Uint8Array>) => void): Promise<number> =>
     (await check(forge(file, 'member.zip', change), '--vkey', log.vkey)).code
   for (const [name, bytes] of mine.files) {
-    if (told.test(name)) continue
+    if (unprovenFiles.test(name)) continue
     for (const other of replacements(name, bytes, theirs.files.get(name) ?? bytes))
       expect(await judged((files) => files.set(name, other)), name).toBe(1)
     expect(await judged((files) => files.delete(name)), `${name} gone`).toBe(1)
@@ -445,8 +447,8 @@ it('evidence is invalid with a manifest of another entry, log or selection', asy
 it('evidence is checked for the service of the log origin, or for the given one', async () => {
   const file = await make('origin.zip', ...all)
   expect((await check(file, '--vkey', log.vkey, '--origin', 'https://pay.example.com')).code).toBe(0)
-  const said = await check(file, '--vkey', log.vkey, '--origin', 'https://shop.example.com')
-  expect(said).toMatchObject({
+  const result = await check(file, '--vkey', log.vkey, '--origin', 'https://shop.example.com')
+  expect(result).toMatchObject({
     code: 1,
     out: expect.stringContaining('FAILED The signed request is the one'),
   })

@@ -1,7 +1,7 @@
 /**
  * A process that writes to a log: `node log-child.js <task as JSON>`.
  *
- * It stages leaves, many at a time, and says the hash of each once it has been acknowledged. It can be told to die by
+ * It stages leaves in batches and prints the hash of each acknowledged one. A task can make it die by
  * SIGKILL at a certain step: the drivers and the file system are wrapped here, in the test's own process, so that what
  * runs is the code of the service as it is.
  */
@@ -31,7 +31,7 @@ export interface Task {
 
 const { location, folder, leaves, fault } = JSON.parse(process.argv[2] ?? '') as Task
 
-/** Straight to the pipe, so that it has been said even when the process dies in the next instant. */
+/** Writes to the pipe synchronously, so that the line is delivered even when the process dies immediately. */
 function say(line: string): void {
   writeSync(1, `${line}\n`)
 }
@@ -100,9 +100,9 @@ function wrapDrivers(): void {
   const { query } = pg.Client.prototype
   pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
     const run = query.bind(this) as (...args: unknown[]) => unknown
-    const [asked] = args
-    if (isBatch(asked)) return queryBatch(run, asked)
-    return wrap(typeof asked === 'string' ? asked : (asked as { text: string }).text, run)(...args)
+    const [first] = args
+    if (isBatch(first)) return queryBatch(run, first)
+    return wrap(typeof first === 'string' ? first : (first as { text: string }).text, run)(...args)
   } as typeof query
   for (const name of ['open', 'link', 'rm', 'readdir'] as const) {
     Object.assign(fs, { [name]: wrap(`fs.${name}`, fs[name] as (...args: unknown[]) => unknown) })

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
 import { makeServiceKey, openKeyring } from '../../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
-import type { LogEvent, LogParts } from '../../../service/tlog/log-health.ts'
+import type { LogDependencies, LogEvent } from '../../../service/tlog/log-health.ts'
 import { createPublisher, type Publisher } from '../../../service/tlog/publisher.ts'
 import { startNextLog } from '../../../service/tlog/recovery.ts'
 import { createSequencer } from '../../../service/tlog/sequencer.ts'
@@ -16,7 +16,7 @@ const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
 
 let database: TestDatabase
 let machine: Machine
-let paths: LogParts
+let paths: LogDependencies
 let now: number
 let events: LogEvent[]
 
@@ -34,7 +34,7 @@ afterEach(async () => {
   await database.remove()
 })
 
-const publisherOf = (changes: Partial<LogParts> = {}): Publisher =>
+const publisherOf = (changes: Partial<LogDependencies> = {}): Publisher =>
   createPublisher(
     { ...paths, ...changes },
     () => now,

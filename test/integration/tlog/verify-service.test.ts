@@ -50,11 +50,11 @@ it('an export adds an entry about itself, and the log still verifies', async () 
   const rows = await runCommand(exportCommand, ['--format', 'jsonl'], service.environment)
   expect(rows.out).toContain('"kind":"log-started"')
   await isSettled(service)
-  const told = await runCommand(
+  const result = await runCommand(
     exportCommand,
     ['--format', 'jsonl', '--kind', 'audit-exported'],
     service.environment,
   )
-  expect(told.out).toContain('"kind":"audit-exported"')
+  expect(result.out).toContain('"kind":"audit-exported"')
   expect((await runCommand(verify, [], service.environment)).code).toBe(0)
 })

@@ -1,4 +1,4 @@
-/** `miniseal audit verify`, against somebody who can write what they like into the database. */
+/** `miniseal audit verify`, against an attacker who can write to the database. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -91,10 +91,10 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
 
   it('verify reports that details are not checked without the master key, and exits with 0', async () => {
     const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
-    const said = await runCommand(verify, [], without)
-    expect(said).toMatchObject({ code: 0, err: '' })
-    expect(said.out).toContain('details not checked: MINISEAL_MASTER_KEY is not set')
-    expect(said.out).toContain('the log key was read from the database itself')
+    const output = await runCommand(verify, [], without)
+    expect(output).toMatchObject({ code: 0, err: '' })
+    expect(output.out).toContain('details not checked: MINISEAL_MASTER_KEY is not set')
+    expect(output.out).toContain('the log key was read from the database itself')
     const pinned = await runCommand(verify, ['--vkey', log.vkey], without)
     expect(pinned.out).not.toContain('the log key was read from the database itself')
   })
@@ -288,14 +288,14 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(await found(['--checkpoint', file])).toEqual([])
     const other = await startLog(create)
     try {
-      // Another tree of the same service: the same keys, everything signed anew, all of it consistent in itself.
+      // Another tree of the same service: the same keys, signed again and consistent in itself.
       await other.append(requests(30, 1))
       await other.store.commit([])
       writeFileSync(file, first)
       const args = ['--checkpoint', file, '--vkey', log.vkey, '--json']
-      const said = await runCommand(verify, args, { ...other.environment, MINISEAL_MASTER_KEY: '' })
-      expect(said.code).toBe(1)
-      expect(said.out).toContain('checkpoint-inconsistent')
+      const output = await runCommand(verify, args, { ...other.environment, MINISEAL_MASTER_KEY: '' })
+      expect(output.code).toBe(1)
+      expect(output.out).toContain('checkpoint-inconsistent')
     } finally {
       await other.close()
     }

@@ -110,10 +110,10 @@ it('only valid cosignatures of the witness itself are stored', async () => {
   let size = 1
   for (const instead of answers) {
     one.instead = instead
-    const { asked } = one
+    const { requests } = one
     size += 1
     await grow(1)
-    await until(async () => one.asked > asked && ((await stateOf(one))?.failure ?? null) !== null)
+    await until(async () => one.requests > requests && ((await stateOf(one))?.failure ?? null) !== null)
     const latest = await log.log.reader.latestCheckpoint()
     expect(latest?.cosignatures).not.toContain('/one')
     await log.close()

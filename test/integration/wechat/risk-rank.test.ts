@@ -37,20 +37,20 @@ describe('the risk rank of a user', () => {
   })
 
   it('riskRank sends exactly the required parameters', async () => {
-    let asked = ''
+    let requestBody = ''
     const server = await startServer((request, response) => {
       if (request.url?.startsWith('/cgi-bin/stable_token')) {
         response.end('{"access_token":"t","expires_in":7200}')
         return
       }
       request.on('data', (chunk) => {
-        asked += String(chunk)
+        requestBody += String(chunk)
       })
       request.on('end', () => response.end('{"errcode":0,"errmsg":"ok","risk_rank":2,"unoin_id":77}'))
     })
     const { client } = startClient(server.url)
     expect(await client.riskRank(appid, 'openid-1', address)).toBe(2)
-    expect(JSON.parse(asked)).toEqual({ appid, openid: 'openid-1', scene: 0, client_ip: address })
+    expect(JSON.parse(requestBody)).toEqual({ appid, openid: 'openid-1', scene: 0, client_ip: address })
   })
 
   it.each(['{"errcode":0,"errmsg":"ok"}', '{"risk_rank":5}', '{"risk_rank":-1}', '{"risk_rank":"0"}'])(
@@ -106,8 +106,8 @@ describe('the risk rank of a user', () => {
 
 describe('the sandbox', () => {
   const body = { appid, openid: 'nobody', scene: 0, client_ip: address }
-  const ask = async (sandbox: RunningSandbox, asked: unknown) => {
-    const { json } = await sandbox.post(path, asked, { access_token: await sandbox.token() })
+  const ask = async (sandbox: RunningSandbox, requestBody: unknown) => {
+    const { json } = await sandbox.post(path, requestBody, { access_token: await sandbox.token() })
     return json
   }
 
@@ -134,7 +134,7 @@ describe('the sandbox', () => {
   it('the sandbox accepts ranks from 0 to 4 for its own apps only', async () => {
     const sandbox = await startSandbox()
     const openid = await visitor(sandbox)
-    const set = async (asked: unknown) => (await sandbox.post('sandbox/risk-ranks', asked)).status
+    const set = async (requestBody: unknown) => (await sandbox.post('sandbox/risk-ranks', requestBody)).status
     expect(await set({ appid, openid, risk_rank: 4 })).toBe(200)
     expect(await set({ appid, openid, risk_rank: 5 })).toBe(400)
     expect(await set({ appid: 'wx0000000000000000', openid, risk_rank: 1 })).toBe(400)

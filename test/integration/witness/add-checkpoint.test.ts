@@ -14,27 +14,27 @@ import { flipped, now } from '../../unit/crypto/fixed-inputs.ts'
 import { checkpointOf, policy, tree } from '../../unit/crypto/fixed-log.ts'
 import { logKey, logSigner, noteSigner, origin, witness } from '../../unit/crypto/note-inputs.ts'
 import { proof } from '../../unit/crypto/plain-tree.ts'
-import type { Answer, AskedWitness } from './asked-witness.ts'
+import type { Answer, TestedWitness } from './tested-witness.ts'
 import {
   forkedCheckpoint,
   honestBody,
   key,
   requestBody,
-  startAskedWitness,
+  startTestedWitness,
   temporaryFolder,
-} from './asked-witness.ts'
+} from './tested-witness.ts'
 
 let folder: ReturnType<typeof temporaryFolder>
-let asked: AskedWitness
+let tested: TestedWitness
 const originHash = createHash('sha256').update(origin).digest('hex')
-const latest = () => asked.get(`/${originHash}/checkpoint`)
+const latest = () => tested.get(`/${originHash}/checkpoint`)
 
 beforeEach(async () => {
   folder = temporaryFolder()
-  asked = await startAskedWitness({ database: join(folder.path, 'witness.db') })
+  tested = await startTestedWitness({ database: join(folder.path, 'witness.db') })
 })
 afterEach(async () => {
-  await asked.stop()
+  await tested.stop()
   folder.remove()
 })
 
@@ -48,47 +48,47 @@ function timeOf({ text }: Answer, size: number): number {
 
 describe('cosigned checkpoints', () => {
   it('a witness cosigns the first checkpoint of a log and each larger one', async () => {
-    const first = await asked.ask(0, 5)
+    const first = await tested.submit(0, 5)
     expect(first).toMatchObject({ status: 200, type: 'text/plain; charset=utf-8' })
     expect(timeOf(first, 5)).toBe(now)
-    asked.clock += 60
-    const grown = await asked.ask(5, 64)
+    tested.clock += 60
+    const grown = await tested.submit(5, 64)
     expect(grown.status).toBe(200)
     expect(timeOf(grown, 64)).toBe(now + 60)
-    expect((await asked.ask(64, 70)).status).toBe(200)
+    expect((await tested.submit(64, 70)).status).toBe(200)
   })
 
   it('a witness cosigns an unchanged checkpoint again with the current time', async () => {
-    await asked.ask(0, 70)
-    asked.clock += 3600
-    const again = await asked.ask(70, 70)
+    await tested.submit(0, 70)
+    tested.clock += 3600
+    const again = await tested.submit(70, 70)
     expect(again.status).toBe(200)
     expect(timeOf(again, 70)).toBe(now + 3600)
   })
 
   it('a witness cosigns an empty log and its first entry', async () => {
-    expect((await asked.ask(0, 0)).status).toBe(200)
-    expect((await asked.ask(0, 0)).status).toBe(200)
-    expect((await asked.ask(0, 1)).status).toBe(200)
+    expect((await tested.submit(0, 0)).status).toBe(200)
+    expect((await tested.submit(0, 0)).status).toBe(200)
+    expect((await tested.submit(0, 1)).status).toBe(200)
   })
 
   it('a witness applies the same rules to requestWitnessCosignature', async () => {
-    const ask = async (old: number, size: number) =>
-      await requestWitnessCosignature(asked.url, {
+    const submit = async (old: number, size: number) =>
+      await requestWitnessCosignature(tested.url, {
         old,
         proof: proof(tree, old, size),
         note: checkpointOf(size),
       })
-    expect(await ask(0, 7)).toMatchObject({ kind: 'cosigned' })
-    expect(await ask(0, 70)).toEqual({ kind: 'conflict', size: 7 })
-    expect(await ask(7, 70)).toMatchObject({ kind: 'cosigned' })
+    expect(await submit(0, 7)).toMatchObject({ kind: 'cosigned' })
+    expect(await submit(0, 70)).toEqual({ kind: 'conflict', size: 7 })
+    expect(await submit(7, 70)).toMatchObject({ kind: 'cosigned' })
   })
 
   it('a witness serves a checkpoint with only the signatures that it verified', async () => {
     const { note } = parseCheckpointNote(checkpointOf(7))
     const other = cosign(primitives, note.text, witness('other').signer, now)
     const withOther = encodeNote({ text: note.text, signatures: [other, ...note.signatures] })
-    await asked.post(requestBody(0, [], withOther))
+    await tested.post(requestBody(0, [], withOther))
     const { status, type, text } = await latest()
     expect({ status, type }).toEqual({ status: 200, type: 'text/plain; charset=utf-8' })
     const served = verifyByPolicy(primitives, text, policy)
@@ -103,7 +103,7 @@ describe('refused checkpoints', () => {
     ['signed by another key', noteSigner(origin, 'a key of that name'), origin, 403],
   ] as const)('a witness refuses a checkpoint %s with %4$i', async (_title, signer, of, status) => {
     const note = signCheckpoint(primitives, { origin: of, size: 7, root: tree.mth(0, 7) }, [signer])
-    expect((await asked.post(requestBody(0, [], note))).status).toBe(status)
+    expect((await tested.post(requestBody(0, [], note))).status).toBe(status)
     expect((await latest()).status).toBe(404)
   })
 
@@ -113,7 +113,7 @@ describe('refused checkpoints', () => {
     if (own === undefined) throw new Error('no signature')
     const wrong = { ...own, signature: flipped(own.signature, 3) }
     for (const signatures of [[wrong], [own, wrong]]) {
-      const answer = await asked.post(requestBody(0, [], encodeNote({ text: note.text, signatures })))
+      const answer = await tested.post(requestBody(0, [], encodeNote({ text: note.text, signatures })))
       expect(answer.status).toBe(403)
     }
   })
@@ -121,57 +121,57 @@ describe('refused checkpoints', () => {
   it('a witness refuses a checkpoint that is cosigned but not signed with 403', async () => {
     const { note } = parseCheckpointNote(checkpointOf(7))
     const signatures = [cosign(primitives, note.text, { ...logSigner, name: origin }, now)]
-    const answer = await asked.post(requestBody(0, [], encodeNote({ text: note.text, signatures })))
+    const answer = await tested.post(requestBody(0, [], encodeNote({ text: note.text, signatures })))
     expect(answer.status).toBe(403)
   })
 
   it('a witness refuses a checkpoint smaller than the old size with 400', async () => {
-    expect((await asked.post(requestBody(8, [], checkpointOf(7)))).status).toBe(400)
+    expect((await tested.post(requestBody(8, [], checkpointOf(7)))).status).toBe(400)
   })
 
   it('a witness refuses an old size other than the latest with 409 and the latest size', async () => {
     const conflict = { status: 409, type: 'text/x.tlog.size' }
-    expect(await asked.ask(5, 70)).toEqual({ ...conflict, text: '0\n' })
-    await asked.ask(0, 7)
-    expect(await asked.ask(0, 70)).toEqual({ ...conflict, text: '7\n' })
-    expect(await asked.ask(5, 70)).toEqual({ ...conflict, text: '7\n' })
-    expect(await asked.ask(5, 5)).toEqual({ ...conflict, text: '7\n' })
-    expect(await asked.ask(64, 70)).toEqual({ ...conflict, text: '7\n' })
+    expect(await tested.submit(5, 70)).toEqual({ ...conflict, text: '0\n' })
+    await tested.submit(0, 7)
+    expect(await tested.submit(0, 70)).toEqual({ ...conflict, text: '7\n' })
+    expect(await tested.submit(5, 70)).toEqual({ ...conflict, text: '7\n' })
+    expect(await tested.submit(5, 5)).toEqual({ ...conflict, text: '7\n' })
+    expect(await tested.submit(64, 70)).toEqual({ ...conflict, text: '7\n' })
   })
 
   it('a witness refuses an invalid proof with 422', async () => {
-    await asked.ask(0, 7)
+    await tested.submit(0, 7)
     const [first = new Uint8Array(32), ...rest] = proof(tree, 7, 70)
     const wrong = [[], rest, [flipped(first, 0), ...rest], [first, ...rest, first], proof(tree, 8, 70)]
     for (const hashes of wrong)
-      expect((await asked.post(requestBody(7, hashes, checkpointOf(70)))).status).toBe(422)
+      expect((await tested.post(requestBody(7, hashes, checkpointOf(70)))).status).toBe(422)
     expect((await latest()).text).toContain('\n7\n')
-    expect(asked.events.filter(({ kind }) => kind !== 'seen')).toEqual([])
+    expect(tested.events.filter(({ kind }) => kind !== 'seen')).toEqual([])
   })
 
   it('a witness refuses a proof from an empty log with 422', async () => {
-    expect((await asked.post(requestBody(0, [tree.mth(0, 1)], checkpointOf(7)))).status).toBe(422)
+    expect((await tested.post(requestBody(0, [tree.mth(0, 1)], checkpointOf(7)))).status).toBe(422)
   })
 
   it('a witness refuses a checkpoint of another tree with 422', async () => {
-    await asked.ask(0, 7)
-    const answer = await asked.post(requestBody(7, proof(tree, 7, 70), forkedCheckpoint(70)))
+    await tested.submit(0, 7)
+    const answer = await tested.post(requestBody(7, proof(tree, 7, 70), forkedCheckpoint(70)))
     expect(answer.status).toBe(422)
   })
 
   it('a witness refuses another root of the same size with 422 and reports both checkpoints', async () => {
-    await asked.ask(0, 7)
-    expect((await asked.post(requestBody(7, [], forkedCheckpoint(7)))).status).toBe(422)
+    await tested.submit(0, 7)
+    expect((await tested.post(requestBody(7, [], forkedCheckpoint(7)))).status).toBe(422)
     expect((await latest()).text).toContain(encodeBase64(tree.mth(0, 7)))
-    const [event] = asked.events.filter(({ kind }) => kind === 'inconsistent')
+    const [event] = tested.events.filter(({ kind }) => kind === 'inconsistent')
     expect(event).toMatchObject({ origin, notes: [forkedCheckpoint(7), (await latest()).text] })
   })
 
   it('a witness refuses size 0 with the root of a non-empty tree with 422', async () => {
     const note = signCheckpoint(primitives, { origin, size: 0, root: tree.mth(0, 1) }, [logSigner])
-    expect((await asked.post(requestBody(0, [], note))).status).toBe(422)
+    expect((await tested.post(requestBody(0, [], note))).status).toBe(422)
     const empty = signCheckpoint(primitives, { origin, size: 0, root: emptyRoot(primitives) }, [logSigner])
-    expect((await asked.post(requestBody(0, [], empty))).status).toBe(200)
+    expect((await tested.post(requestBody(0, [], empty))).status).toBe(200)
   })
 
   const good = honestBody(5, 70)
@@ -191,28 +191,28 @@ describe('refused checkpoints', () => {
     ['trailing bytes', `${good}\n`],
     ['invalid UTF-8', Uint8Array.of(...Buffer.from('old 0\n\n'), 0xff)],
   ])('a witness refuses a request with %s with 400', async (_title, body) => {
-    expect((await asked.post(body)).status).toBe(400)
+    expect((await tested.post(body)).status).toBe(400)
   })
 
   it('a witness refuses an oversized request with 413 without reading it', async () => {
-    expect((await asked.post(`old 0\n${'A'.repeat(200_000)}`)).status).toBe(413)
+    expect((await tested.post(`old 0\n${'A'.repeat(200_000)}`)).status).toBe(413)
   })
 })
 
 describe('the latest checkpoint', () => {
   it('the latest checkpoint is 404 before the first one and for other logs', async () => {
     expect((await latest()).status).toBe(404)
-    await asked.ask(0, 7)
-    expect((await asked.get(`/${'0'.repeat(64)}/checkpoint`)).status).toBe(404)
-    expect((await asked.get(`/${originHash.toUpperCase()}/checkpoint`)).status).toBe(404)
-    expect((await asked.get('/')).status).toBe(404)
-    expect((await asked.get('/add-checkpoint')).status).toBe(404)
+    await tested.submit(0, 7)
+    expect((await tested.get(`/${'0'.repeat(64)}/checkpoint`)).status).toBe(404)
+    expect((await tested.get(`/${originHash.toUpperCase()}/checkpoint`)).status).toBe(404)
+    expect((await tested.get('/')).status).toBe(404)
+    expect((await tested.get('/add-checkpoint')).status).toBe(404)
   })
 
   it('the latest checkpoint is kept separately for each log', async () => {
     const other = noteSigner('other.example')
     const otherKey = { ...logKey, name: 'other.example', publicKey: other.publicKey }
-    const both = await startAskedWitness({
+    const both = await startTestedWitness({
       database: join(folder.path, 'both.db'),
       logs: [{ key: logKey }, { key: otherKey }],
     })
@@ -220,7 +220,7 @@ describe('the latest checkpoint', () => {
       const note = signCheckpoint(primitives, { origin: 'other.example', size: 3, root: tree.mth(0, 3) }, [
         other,
       ])
-      expect((await both.ask(0, 7)).status).toBe(200)
+      expect((await both.submit(0, 7)).status).toBe(200)
       expect((await both.post(requestBody(0, [], note))).status).toBe(200)
       const hash = createHash('sha256').update('other.example').digest('hex')
       expect((await both.get(`/${hash}/checkpoint`)).text).toMatch(/^other\.example\n3\n/)

@@ -18,7 +18,7 @@ import type { RunningCommand } from '../../support/service-process.ts'
 import { freePort, runMiniseal } from '../../support/service-process.ts'
 import { checkpointOf } from '../../unit/crypto/fixed-log.ts'
 import { logKey, witness as namedWitness } from '../../unit/crypto/note-inputs.ts'
-import { forkedCheckpoint, honestBody, requestBody, temporaryFolder } from './asked-witness.ts'
+import { forkedCheckpoint, honestBody, requestBody, temporaryFolder } from './tested-witness.ts'
 
 const logVkey = encodeVerifierKey(primitives, logKey)
 let folder: ReturnType<typeof temporaryFolder>

@@ -1,4 +1,4 @@
-/** A witness that looks at a log by itself, over HTTP, and makes the proof from the log's tiles. */
+/** A witness that polls a log over HTTP and computes the proof from the log's tiles. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -10,15 +10,15 @@ import type { TestUpstream } from '../../support/upstream.ts'
 import { startUpstream } from '../../support/upstream.ts'
 import { fixed } from '../../unit/crypto/fixed-inputs.ts'
 import { logKey, logSigner, noteSigner, origin } from '../../unit/crypto/note-inputs.ts'
-import type { AskedWitness } from './asked-witness.ts'
-import { startAskedWitness, temporaryFolder } from './asked-witness.ts'
+import type { TestedWitness } from './tested-witness.ts'
+import { startTestedWitness, temporaryFolder } from './tested-witness.ts'
 
 const log = temporaryFolder()
 const sizes = [1, 300, 70_000] as const
 const notes = new Map<number, string>()
 let server: TestUpstream
 let folder: ReturnType<typeof temporaryFolder>
-let asked: AskedWitness
+let tested: TestedWitness
 /** What the log serves as its checkpoint. */
 let checkpoint: string | undefined
 
@@ -42,18 +42,18 @@ afterAll(() => {
 beforeEach(async () => {
   folder = temporaryFolder()
   checkpoint = notes.get(1)
-  asked = await startAskedWitness({
+  tested = await startTestedWitness({
     database: join(folder.path, 'witness.db'),
     logs: [{ key: logKey, url: `${server.origin}/log/` }],
     period: 20,
   })
 })
 afterEach(async () => {
-  await asked.stop()
+  await tested.stop()
   folder.remove()
 })
 
-const lastEvent = (): WitnessEvent | undefined => asked.events.at(-1)
+const lastEvent = (): WitnessEvent | undefined => tested.events.at(-1)
 const untilSeen = (size: number) =>
   vi.waitFor(() => expect(lastEvent()).toMatchObject({ kind: 'seen', size }), { timeout: 60_000 })
 const untilEvent = (event: object) =>
@@ -66,7 +66,7 @@ describe('a witness that follows a log', () => {
       await untilSeen(size)
     }
     const hash = Buffer.from(primitives.sha256(Buffer.from(origin))).toString('hex')
-    expect((await asked.get(`/${hash}/checkpoint`)).text).toContain('\n70000\n')
+    expect((await tested.get(`/${hash}/checkpoint`)).text).toContain('\n70000\n')
   })
 
   it('a witness reads only the tiles of the proof', async () => {

@@ -13,9 +13,9 @@ import {
   forkedCheckpoint,
   honestBody,
   requestBody,
-  startAskedWitness,
+  startTestedWitness,
   temporaryFolder,
-} from './asked-witness.ts'
+} from './tested-witness.ts'
 
 let folder: ReturnType<typeof temporaryFolder>
 let database: string
@@ -28,17 +28,17 @@ afterEach(() => folder.remove())
 
 describe('a witness', () => {
   it('a witness keeps its checkpoints across a restart', async () => {
-    const first = await startAskedWitness({ database })
-    await first.ask(0, 7)
+    const first = await startTestedWitness({ database })
+    await first.submit(0, 7)
     await first.stop()
-    const second = await startAskedWitness({ database })
-    expect(await second.ask(0, 70)).toMatchObject({ status: 409, text: '7\n' })
-    expect((await second.ask(7, 70)).status).toBe(200)
+    const second = await startTestedWitness({ database })
+    expect(await second.submit(0, 70)).toMatchObject({ status: 409, text: '7\n' })
+    expect((await second.submit(7, 70)).status).toBe(200)
     await second.stop()
   })
 
   it('of two inconsistent checkpoints sent to two servers at once, a witness cosigns one', async () => {
-    const both = await Promise.all([startAskedWitness({ database }), startAskedWitness({ database })])
+    const both = await Promise.all([startTestedWitness({ database }), startTestedWitness({ database })])
     const bodies = [honestBody(0, 7), requestBody(0, [], forkedCheckpoint(7))]
     const answers = await Promise.all(
       Array.from({ length: 40 }, async (_, i) => {
@@ -54,27 +54,27 @@ describe('a witness', () => {
   })
 
   it('of many checkpoints that continue the same one, a witness cosigns one', async () => {
-    const asked = await startAskedWitness({ database })
-    await asked.ask(0, 7)
+    const tested = await startTestedWitness({ database })
+    await tested.submit(0, 7)
     const sizes = Array.from({ length: 30 }, (_, i) => 8 + i)
-    const answers = await Promise.all(sizes.map((size) => asked.ask(7, size)))
+    const answers = await Promise.all(sizes.map((size) => tested.submit(7, size)))
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
     expect(answers.filter(({ status }) => status === 409)).toHaveLength(29)
-    await asked.stop()
+    await tested.stop()
   })
 
   it('a witness that cannot store a checkpoint does not cosign it and reports the failure', async () => {
-    const asked = await startAskedWitness({ database })
-    await asked.ask(0, 7)
+    const tested = await startTestedWitness({ database })
+    await tested.submit(0, 7)
     const other = new Database(database)
     other.exec("create trigger full before insert on logs begin select raise(abort, 'disk full'); end")
-    const answer = await asked.ask(7, 70)
+    const answer = await tested.submit(7, 70)
     expect(answer).toMatchObject({ status: 500, text: 'internal error\n' })
-    expect(asked.events.filter(({ kind }) => kind === 'failed')).toHaveLength(1)
+    expect(tested.events.filter(({ kind }) => kind === 'failed')).toHaveLength(1)
     other.exec('drop trigger full')
     other.close()
-    expect((await asked.ask(7, 70)).status).toBe(200)
-    await asked.stop()
+    expect((await tested.submit(7, 70)).status).toBe(200)
+    await tested.stop()
   })
 })
 
@@ -111,7 +111,7 @@ describe('the memory of a witness', () => {
     other.exec('create table something (id integer)')
     other.close()
     expect(() => openWitnessStore(database)).toThrow(/another SQLite database/)
-    writeFileSync(join(folder.path, 'text'), 'hello, this is text and no database at all')
+    writeFileSync(join(folder.path, 'text'), 'text that is not a database')
     expect(() => openWitnessStore(join(folder.path, 'text'))).toThrow()
   })
 })

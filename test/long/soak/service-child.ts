@@ -27,7 +27,7 @@ export interface Started {
   readonly roots: readonly string[]
 }
 
-export type Asked =
+export type Instruction =
   | { readonly kind: 'hold' }
   | { readonly kind: 'push'; readonly user: string }
   | { readonly kind: 'stop' }
@@ -54,13 +54,13 @@ function held(): Held {
   }
 }
 
-process.on('message', (asked: Asked) => {
-  switch (asked.kind) {
+process.on('message', (instruction: Instruction) => {
+  switch (instruction.kind) {
     case 'hold':
       process.send?.(held())
       return
     case 'push':
-      void service.push(asked.user, { type: 'soak', data: { at: Date.now() } }).catch(() => undefined)
+      void service.push(instruction.user, { type: 'soak', data: { at: Date.now() } }).catch(() => undefined)
       return
     case 'stop':
       void service.stop().then(() => process.exit(0))

@@ -18,7 +18,7 @@ import { createPostgres, createSqlite } from '../../integration/store/engines.ts
 import type { TestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { allowances, judge, median, type Point, quantile, type Series } from './judge.ts'
-import type { Asked, Held, Started } from './service-child.ts'
+import type { Held, Instruction, Started } from './service-child.ts'
 import { startTraffic, type Traffic } from './traffic.ts'
 
 const { values } = parseArgs({
@@ -96,9 +96,9 @@ function serviceAt({ url, roots }: Started): TestService {
 }
 
 async function measure(child: ChildProcess, traffic: Traffic, at: number): Promise<Sample> {
-  const asked: Asked = { kind: 'hold' }
+  const instruction: Instruction = { kind: 'hold' }
   const answer = hear<Held>(child, 'held')
-  child.send(asked)
+  child.send(instruction)
   const held = await answer
   const times = traffic.takeTimes()
   return {
@@ -195,12 +195,12 @@ console.log(
   `${database.location.kind}, ${people} people, ${minutes} minutes, load ${loadavg()[0]?.toFixed(1)}`,
 )
 const traffic = startTraffic(service, people, (user) => {
-  const asked: Asked = { kind: 'push', user }
-  child.send(asked)
+  const instruction: Instruction = { kind: 'push', user }
+  child.send(instruction)
 })
 const isWell = report(await watch(child, traffic), traffic)
 await traffic.stop()
-const stop: Asked = { kind: 'stop' }
+const stop: Instruction = { kind: 'stop' }
 child.send(stop)
 await ended
 await sandbox.close()

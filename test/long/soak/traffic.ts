@@ -115,9 +115,9 @@ function stepsOf(
 ): readonly [Step, ...Step[]] {
   const transfer = { payee: 'bob', amount: 1, currency: 'CNY' }
   const renew = async (): Promise<ReceivedReply> => {
-    const heard = await session.send({ method: 'POST', path: '/sessions/current/token' })
-    if (heard.status === 201) session.token = heard.json.access_token
-    return heard
+    const reply = await session.send({ method: 'POST', path: '/sessions/current/token' })
+    if (reply.status === 201) session.token = reply.json.access_token
+    return reply
   }
   const replay = async (): Promise<ReceivedReply> => {
     const prepared = session.prepare()

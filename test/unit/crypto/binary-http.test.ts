@@ -210,9 +210,9 @@ it('parsing accepts responses that bhttp-js encodes', async () => {
 
 it('parsing inverts encoding for every request and response', () => {
   fc.assert(
-    fc.property(request, response, (asked, answered) => {
-      expect(parseRequest(encodeRequest(asked))).toEqual(asked)
-      expect(parseResponse(encodeResponse(answered))).toEqual(answered)
+    fc.property(request, response, (anyRequest, anyResponse) => {
+      expect(parseRequest(encodeRequest(anyRequest))).toEqual(anyRequest)
+      expect(parseResponse(encodeResponse(anyResponse))).toEqual(anyResponse)
     }),
   )
 })

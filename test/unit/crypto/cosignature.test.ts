@@ -14,17 +14,14 @@ const text = encodeCheckpoint({ origin, size: 7, root: fixed('root') })
 const { signer, key } = witness('w1')
 const cosignature = cosign(primitives, text, signer, now)
 
-it.each(implementations)(
-  'a cosignature a cosignature signs the time and the checkpoint, with $name',
-  (each) => {
-    expect(cosign(each, text, signer, now)).toEqual(cosignature)
-    expect(verifyNote({ text, signatures: [cosignature] }, [noteVerifier(each, key)])).toHaveLength(1)
-    expect(cosignatureTime(cosignature.signature)).toBe(now)
-    const message = encodeUtf8(`cosignature/v1\ntime ${now}\n${text}`)
-    expect(each.ed25519Verify(cosignature.signature.slice(8), message, signer.publicKey)).toBe(true)
-    expect(cosignature.signature).toHaveLength(72)
-  },
-)
+it.each(implementations)('a cosignature signs the time and the checkpoint, with $name', (each) => {
+  expect(cosign(each, text, signer, now)).toEqual(cosignature)
+  expect(verifyNote({ text, signatures: [cosignature] }, [noteVerifier(each, key)])).toHaveLength(1)
+  expect(cosignatureTime(cosignature.signature)).toBe(now)
+  const message = encodeUtf8(`cosignature/v1\ntime ${now}\n${text}`)
+  expect(each.ed25519Verify(cosignature.signature.slice(8), message, signer.publicKey)).toBe(true)
+  expect(cosignature.signature).toHaveLength(72)
+})
 
 it('a cosignature with any bit flipped, also in its time, is refused', () => {
   for (let bit = 0; bit < cosignature.signature.length * 8; bit++) {

@@ -91,10 +91,10 @@ it('signForBackend keeps other signatures of the client', () => {
 })
 
 it('signForBackend refuses a caller that a field cannot represent', () => {
-  const told = { ...caller, user: 'ü' }
-  expect(() => signForBackend(primitives, transfer, told, device.publicKey, service, now, nonce)).toThrow(
-    FormatError,
-  )
+  const invalidCaller = { ...caller, user: 'ü' }
+  expect(() =>
+    signForBackend(primitives, transfer, invalidCaller, device.publicKey, service, now, nonce),
+  ).toThrow(FormatError)
 })
 
 describe('parseGatewaySignature', () => {

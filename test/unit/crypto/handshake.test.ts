@@ -57,14 +57,14 @@ function openAnswer(bytes: Uint8Array, state: HandshakeState = seal().state): Ui
 
 /** What the service makes of a frame: it looks the key up by kid8, and opens. */
 function receive(bytes: Uint8Array): string {
-  let heard = 'opened'
+  let reply = 'opened'
   const code = codeOf(() => {
     const frame = parseFrame(bytes, maxFrame)
-    if (frame.kind !== 'handshake-request') heard = 'another kind'
-    else if (encodeHex(frame.keyHint) !== encodeHex(steps.kid8)) heard = 'another key'
+    if (frame.kind !== 'handshake-request') reply = 'another kind'
+    else if (encodeHex(frame.keyHint) !== encodeHex(steps.kid8)) reply = 'another key'
     else openHandshakeRequest(primitives, agreement, frame)
   })
-  return code ?? heard
+  return code ?? reply
 }
 
 it('openHandshakeRequest inverts sealHandshakeRequest for any plaintext and keys', () => {
@@ -130,10 +130,10 @@ it('a handshake request with any bit flipped does not open', () => {
   expect(receive(steps.requestFrame)).toBe('opened')
   for (let position = 0; position < steps.requestFrame.length; position++) {
     for (let bit = 0; bit < 8; bit++) {
-      const heard = receive(flipped(steps.requestFrame, position, bit))
+      const reply = receive(flipped(steps.requestFrame, position, bit))
       const expected =
         position < 2 ? /^(malformed_frame|another kind)$/ : position < 10 ? /^another key$/ : /^cannot_open$/
-      expect(heard, `byte ${position}, bit ${bit}`).toMatch(expected)
+      expect(reply, `byte ${position}, bit ${bit}`).toMatch(expected)
     }
   }
 })

@@ -42,18 +42,18 @@ const openBytes = (bytes: Uint8Array): Uint8Array | SequencedEvent => open(parse
 
 /** What an end that waits for this `kind` makes of a frame: it looks up the session or the request, and opens. */
 function receive(kind: Frame['kind'], bytes: Uint8Array): string {
-  let heard = 'opened'
+  let reply = 'opened'
   const code = codeOf(() => {
     const frame = parseFrame(bytes, maxFrame)
     const isMine =
       (frame.kind === 'request' && encodeHex(frame.sessionId) === encodeHex(sessionId)) ||
       (frame.kind === 'response' && encodeHex(frame.requestNonce) === encodeHex(requestNonce)) ||
       frame.kind === 'event'
-    if (frame.kind !== kind) heard = 'another kind'
-    else if (!isMine) heard = 'of another session'
+    if (frame.kind !== kind) reply = 'another kind'
+    else if (!isMine) reply = 'of another session'
     else open(frame)
   })
-  return code ?? heard
+  return code ?? reply
 }
 
 it('session frames open to the sealed content', () => {
@@ -68,14 +68,17 @@ it('session frames open to the sealed content', () => {
       length(24),
       fc.uint8Array({ maxLength: 600 }),
       (k, id, n, m, text) => {
-        const asked = parseFrame(sealRequest(primitives, k, id, n, text), maxFrame)
-        expect(asked).toMatchObject({ kind: 'request', sessionId: id, nonce: n })
-        expect(asked.kind === 'request' && openRequest(primitives, k, asked)).toEqual(text)
+        const requestFrame = parseFrame(sealRequest(primitives, k, id, n, text), maxFrame)
+        expect(requestFrame).toMatchObject({ kind: 'request', sessionId: id, nonce: n })
+        expect(requestFrame.kind === 'request' && openRequest(primitives, k, requestFrame)).toEqual(text)
         const answer = parseFrame(sealResponse(primitives, k, n, m, text), maxFrame)
         expect(answer).toMatchObject({ kind: 'response', requestNonce: n, nonce: m })
         expect(answer.kind === 'response' && openResponse(primitives, k, answer)).toEqual(text)
-        const told = parseFrame(sealEvent(primitives, k, n, { sequence: text.length, event: text }), maxFrame)
-        expect(told.kind === 'event' && openEvent(primitives, k, told)).toEqual({
+        const eventFrame = parseFrame(
+          sealEvent(primitives, k, n, { sequence: text.length, event: text }),
+          maxFrame,
+        )
+        expect(eventFrame.kind === 'event' && openEvent(primitives, k, eventFrame)).toEqual({
           sequence: text.length,
           event: text,
         })

@@ -41,16 +41,13 @@ const signature: fc.Arbitrary<NoteSignature> = fc.record({
 const plain: NoteSignature = { name: 'a', keyId: new Uint8Array(4), signature: new Uint8Array(64) }
 const note = fc.record({ text, signatures: fc.array(signature, { minLength: 1, maxLength: 20 }) })
 
-it.each(implementations)(
-  'a verifier key a verifier key of the specification verifies its example, with $name',
-  (each) => {
-    const key = parseVerifierKey(each, exampleKey)
-    expect(key).toMatchObject({ kind: 'ed25519', name: 'example.com/foo' })
-    expect(encodeHex(noteKeyId(each, key))).toBe('530d903a')
-    expect(encodeVerifierKey(each, key)).toBe(exampleKey)
-    expect(verifyNote(parseNote(exampleNote), [ed25519Verifier(each, key)])).toHaveLength(1)
-  },
-)
+it.each(implementations)('a verifier key of the specification verifies its example, with $name', (each) => {
+  const key = parseVerifierKey(each, exampleKey)
+  expect(key).toMatchObject({ kind: 'ed25519', name: 'example.com/foo' })
+  expect(encodeHex(noteKeyId(each, key))).toBe('530d903a')
+  expect(encodeVerifierKey(each, key)).toBe(exampleKey)
+  expect(verifyNote(parseNote(exampleNote), [ed25519Verifier(each, key)])).toHaveLength(1)
+})
 
 it('a verifier key decodes to the encoded value', () => {
   const key = fc.record({

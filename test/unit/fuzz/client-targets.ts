@@ -1,4 +1,4 @@
-/** What the mini program reads: signed answers in the service's words, clear ones in anybody's, frames through cloud hosting. */
+/** Inputs of the mini program: signed responses, unencrypted responses of any origin, and frames through cloud hosting. */
 import { FormatError } from '../../../crypto/errors.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'

@@ -74,17 +74,17 @@ function readPolicy(bytes: Uint8Array) {
 
 const titles: { readonly [N in StepName]: readonly [en: string, zh: string] } = {
   files: ['The files match the manifest', '文件与清单一致'],
-  leaf: ['The entry is well-formed', '记录格式正确'],
+  leaf: ['The entry is well-formed', '条目格式正确'],
   'log-key': ['The log key is the given one', '日志公钥与已知公钥一致'],
   checkpoint: ['The log signed the checkpoint', '检查点由日志签名'],
-  witnesses: ['Witnesses cosigned the checkpoint', '检查点有见证方联署'],
-  inclusion: ['The entry is in the log', '记录在日志之中'],
-  groups: ['The disclosed groups match the entry', '披露的分组与记录一致'],
+  witnesses: ['Witnesses cosigned the checkpoint', '检查点已由见证方联署'],
+  inclusion: ['The entry is in the log', '日志包含该条目'],
+  groups: ['The disclosed groups match the entry', '披露的分组与条目一致'],
   signature: ['The device signed the request', '请求由设备签名'],
-  request: ['The signed request is the one of the entry', '签名的内容就是记录中的请求'],
-  payload: ['The signed digest is the logged one', '签名的摘要与记录的摘要一致'],
+  request: ['The signed request is the one of the entry', '签名的请求就是条目中的请求'],
+  payload: ['The signed digest is the logged one', '签名的摘要与条目中的摘要一致'],
   body: ['The body matches the signed digest', '正文与签名的摘要一致'],
-  enrolment: ['The device key belongs to this user', '设备密钥归属该用户'],
+  enrolment: ['The device key belongs to this user', '设备密钥属于该用户'],
 }
 
 const words = {
@@ -100,9 +100,9 @@ const words = {
     ok: '通过   ',
     failed: '失败   ',
     skipped: '未检查 ',
-    holds: '证据成立。',
+    holds: '证据有效。',
     fits: '各部分相符，但未核对日志公钥：请给出 --vkey 或 --policy。',
-    fails: '证据不成立。',
+    fails: '证据无效。',
   },
 } as const
 

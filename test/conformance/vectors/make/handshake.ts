@@ -24,7 +24,7 @@ export const steps = handshakeSteps(inputs)
 
 const fieldPrime = (1n << 255n) - 19n
 const zero = new Uint8Array(32)
-/** u = 9 is the base point, so X25519 with it is the other end's public key: anybody can seal for it. */
+/** u = 9 is the base point, so X25519 with it gives the public key of the peer: anyone could encrypt with it. */
 const basePoint = littleEndian(9n)
 const basePointPlusPrime = littleEndian(fieldPrime + 9n)
 

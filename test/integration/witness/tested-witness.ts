@@ -1,4 +1,4 @@
-/** A witness over HTTP, and what tests ask it. */
+/** A witness over HTTP, and requests to it. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,21 +16,21 @@ const { signer, key: verifierKey } = witness('w1')
 
 export { verifierKey as key }
 
-/** What the same log would have signed, had it forked from its first leaf on. */
+/** The same log, forked from its first leaf on. */
 const forked = plainTree(Array.from({ length: 70 }, (_, i) => sha256(Buffer.from(`forked ${i}`))))
 
 export function forkedCheckpoint(size: number): string {
   return signCheckpoint(primitives, { origin, size, root: forked.mth(0, size) }, [logSigner])
 }
 
-export interface AskedWitness extends RunningWitness {
+export interface TestedWitness extends RunningWitness {
   readonly events: readonly WitnessEvent[]
   /** UNIX seconds. */
   clock: number
   /** Sends this body. */
   post(body: string | Uint8Array): Promise<Answer>
-  /** Asks for the checkpoint of `size`, by the proof from `old`. */
-  ask(old: number, size: number): Promise<Answer>
+  /** Submits the checkpoint of `size` with the proof from `old`. */
+  submit(old: number, size: number): Promise<Answer>
   get(path: string): Promise<Answer>
 }
 
@@ -58,30 +58,30 @@ async function answerOf(response: Response): Promise<Answer> {
 }
 
 /** @param changes instead of a witness that knows the log of `fixed-log.ts`, in a new file */
-export async function startAskedWitness(
+export async function startTestedWitness(
   changes: Partial<WitnessSettings> & { readonly database: string },
-): Promise<AskedWitness> {
+): Promise<TestedWitness> {
   const events: WitnessEvent[] = []
   const running = await startWitness({
     logs: [{ key: logKey }],
     signer,
     host: '127.0.0.1',
     port: 0,
-    now: () => asked.clock,
+    now: () => tested.clock,
     onEvent: (event) => events.push(event),
     ...changes,
   })
   const post = async (body: string | Uint8Array): Promise<Answer> =>
     await answerOf(await fetch(`${running.url}/add-checkpoint`, { method: 'POST', body: Buffer.from(body) }))
-  const asked: AskedWitness = {
+  const tested: TestedWitness = {
     ...running,
     events,
     clock: now,
     post,
-    ask: async (old, size) => await post(honestBody(old, size)),
+    submit: async (old, size) => await post(honestBody(old, size)),
     get: async (path) => await answerOf(await fetch(`${running.url}${path}`)),
   }
-  return asked
+  return tested
 }
 
 /** A folder that goes away with `remove`. */
