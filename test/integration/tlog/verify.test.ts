@@ -1,5 +1,5 @@
 /** `miniseal audit verify`, against an attacker who can write to the database. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { verify } from '../../../service/cli/commands/audit/verify.ts'
@@ -7,7 +7,7 @@ import { globalIndexOf } from '../../../service/store/tlog-entries.ts'
 import { createRowMacs } from '../../../service/tlog/row-macs.ts'
 import { runCommand } from '../../support/command.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
-import { logStart, requests, startLog } from '../../support/written-log.ts'
+import { logOrigin, logStart, requests, startLog } from '../../support/written-log.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
 
 describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
@@ -267,6 +267,13 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(findings.map(({ code, message }) => `${code}: ${message}`)).toEqual([
       'pending-changed: the entry is already sequenced',
     ])
+  })
+
+  it('verify finds a pinned checkpoint that cannot be read', async () => {
+    const folder = join(log.folder, 'pinned-checkpoints', encodeURIComponent(logOrigin))
+    for (const name of readdirSync(folder)) writeFileSync(join(folder, name), 'damaged')
+    const name = encodeURIComponent(logOrigin)
+    expect(await found()).toEqual([`pinned-checkpoint-unreadable pinned checkpoint of ${name}`])
   })
 
   it('verify finds entries beyond the tree, entries of no log, and a missing log', async () => {
