@@ -3,8 +3,10 @@ import { verifySignature, webcrypto } from 'http-message-sig'
 import { importJWK } from 'jose'
 import { beforeAll, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
+import { encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import type { Caller, JsonWebKeySet, VerifierOptions } from '../../../packages/verify/index.ts'
 import { createVerifier, ProtocolError } from '../../../packages/verify/index.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
 import { type ForwardedParts, forwarded, publishedSet, serviceKeyJwk } from '../../support/forwarded.ts'
 import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
 import { newDevice } from '../../support/raw-client.ts'
@@ -206,6 +208,7 @@ const spoiled: Readonly<Record<string, Readonly<Record<string, (request: Arrived
     'signed by an unknown gateway key': inGateway(/keyid="[^"]*"/, 'keyid="other"'),
   },
   payload_invalid: {
+    'with a method in lower case': (request) => ({ ...request, method: 'post' }),
     'with an empty segment': (request) => ({ ...request, url: `/${request.url}` }),
     'with a path parameter': (request) => ({ ...request, url: '/orders;x/7' }),
     'with an encoded letter in its path': (request) => ({ ...request, url: '/%6Frders/7' }),
@@ -246,6 +249,29 @@ it.each<[string, string, () => ForwardedParts]>([
   ['was forwarded in the future', 'window_invalid', () => ({ gatewayCreated: service.now() + 40 })],
 ])('the verifier refuses a request that %s with %s', async (_title, code, parts) => {
   expect(await codeOf(verified(forwarded(session, parts())))).toBe(code)
+})
+
+it('the verifier refuses a token with a critical extension, with two bindings, or with a key id that two keys have', async () => {
+  const { signer, x } = newDevice()
+  const key = { kty: 'OKP', crv: 'Ed25519', kid: signer.keyid, x, miniseal_use: 'token' }
+  const [header, claims] = session.token
+    .split('.', 2)
+    .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()))
+  const judge = async (head: object, cnf: object = {}, keys: JsonWebKeySet['keys'] = [key]) => {
+    const signed = [
+      { ...header, kid: key.kid, ...head },
+      { ...claims, cnf: { ...claims.cnf, ...cnf } },
+    ]
+      .map((part) => encodeBase64Url(encodeUtf8(JSON.stringify(part))))
+      .join('.')
+    const signature = encodeBase64Url(primitives.ed25519Sign(encodeUtf8(signed), signer.secretKey))
+    const request = forwarded(session, { authorization: `HTTPSig ${signed}.${signature}` })
+    return await codeOf(verified(request, { jwks: { keys } }))
+  }
+  expect(await judge({})).toBeUndefined()
+  expect(await judge({ crit: ['exp'] })).toBe('token_invalid')
+  expect(await judge({}, { kid: 'other' })).toBe('token_invalid')
+  expect(await judge({}, {}, [{ ...key, x: newDevice().x }, key])).toBe('token_invalid')
 })
 
 it('the verifier refuses an expired token, with a tolerance for clocks', async () => {

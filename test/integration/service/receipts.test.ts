@@ -8,9 +8,15 @@ import { parseLeaf, verifyCommitment } from '../../../crypto/tlog/audit-leaf.ts'
 import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
 import { hashLeaf, verifyInclusion } from '../../../crypto/tlog/merkle.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
+import type { PendingEntry } from '../../../service/store/tlog-entries.ts'
+import { leafIdText, newLeafId } from '../../../service/tlog/entry.ts'
+import type { LogReader } from '../../../service/tlog/reader.ts'
+import { createReceipts } from '../../../service/tlog/receipts.ts'
+import { sealDetail } from '../../../service/tlog/sealed-details.ts'
+import type { SubjectKeys } from '../../../service/tlog/subject-keys.ts'
 import { describeWithBothDatabases } from '../../support/both-databases.ts'
 import { sharedDatabase, sharedService, sharedSession } from '../../support/hooks.ts'
-import { logIn, type ReceivedReply, transferOf } from '../../support/raw-client.ts'
+import { logIn, type ReceivedReply, random, transferOf } from '../../support/raw-client.ts'
 
 describeWithBothDatabases('receipts', (create) => {
   const database = sharedDatabase(create)
@@ -103,4 +109,19 @@ describeWithBothDatabases('receipts', (create) => {
     expect(findField(first.fields, 'signature-input')).toContain('"miniseal-receipt"')
     expect((await proved(cited(first))).json.leaf).not.toBe((await proved(cited(second))).json.leaf)
   })
+})
+
+it('a receipt is not available to another user with the same blind index', async () => {
+  const id = newLeafId(Date.now())
+  const [key, index] = [random(32), random(16)]
+  const groups = new Map([['sub', { salt: random(32), value: '{"user":"u_own"}' }]])
+  const row = { id, leaf: random(8), detail: sealDetail(groups, id, key), userBlindIndex: index }
+  const receipts = createReceipts({
+    store: { findPending: async () => row as unknown as PendingEntry },
+    reader: { entryById: async () => undefined } as unknown as LogReader,
+    keys: { find: async () => ({ key }) } as unknown as SubjectKeys,
+    blindIndexOf: () => index,
+  })
+  expect((await receipts.read(leafIdText(id), 'u_own')).status).toBe(202)
+  await expect(receipts.read(leafIdText(id), 'u_other')).rejects.toMatchObject({ code: 'not_found' })
 })
