@@ -74,15 +74,15 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
   for (let i = 0; i < processes; i++) {
     services.push(await Program.start<ServiceCalls>('service', { output, environment, nodeOptions }))
   }
-  const places = await Promise.all(services.map((service) => service.call('where')))
+  const addresses = await Promise.all(services.map((service) => service.call('where')))
   let isStopped = false
   const usages = () => Promise.all(services.map((service) => service.usage()))
   return {
     target: {
-      ports: places.map(({ port }) => port),
+      ports: addresses.map(({ port }) => port),
       secrets: {
         ...{ origin, appid: app.appid, sandbox, users: String(users) },
-        roots: (places[0]?.roots ?? []).join(','),
+        roots: (addresses[0]?.roots ?? []).join(','),
       },
     },
     cpu: async () => sum((await usages()).map(({ cpu }) => cpu)),

@@ -1,4 +1,4 @@
-/** What becomes of speed when sessions and log entries pile up, and what each of them takes. */
+/** Throughput as sessions and log entries grow, and the memory and disk space of each. */
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'

@@ -69,9 +69,9 @@ describeOnBothEngines('kills while a process writes to the log', (create) => {
     expect((await log.log.status()).health).toBe('open')
     await log.log.stop()
     expect(await log.log.status()).toMatchObject({ health: 'open', pending: 0 })
-    const size = await expectWholeLog(log.paths, acknowledged)
+    const size = await expectWholeLog(log.dependencies, acknowledged)
     expect((await log.log.status()).checkpointSize).toBe(size)
-    await log.paths.store.close()
+    await log.dependencies.store.close()
   }
 
   async function dieAt(fault: Fault): Promise<void> {

@@ -67,10 +67,10 @@ export async function expectWholeLog(
     const [level = 0, index = 0] = name.split('/').map(Number)
     expect((await store.findTile(log, level, index))?.hashes).toEqual(tile)
   }
-  const paths = new Set(hashes.map((hash) => Buffer.from(hash).toString('hex')))
-  expect(paths.size).toBe(size)
+  const stored = new Set(hashes.map((hash) => Buffer.from(hash).toString('hex')))
+  expect(stored.size).toBe(size)
   for (const hash of acknowledged)
-    if (!paths.has(hash)) throw new Error('an acknowledged leaf is not in the log')
+    if (!stored.has(hash)) throw new Error('an acknowledged leaf is not in the log')
   const checkpoints = (await store.listCheckpoints(log, size + 1, size + 1)).map(({ note }) => note)
   const pinnedCheckpoint = (await Promise.all(folders.map((each) => each.find(origin)))).flatMap(
     (found) => found?.note ?? [],

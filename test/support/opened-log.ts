@@ -27,7 +27,7 @@ export function newMachine(): Machine {
 
 export interface OpenedLog {
   readonly log: RunningLog
-  readonly paths: LogDependencies
+  readonly dependencies: LogDependencies
   readonly events: LogEvent[]
   /** Moves the clock of this log. */
   advance(seconds: number): void
@@ -36,7 +36,7 @@ export interface OpenedLog {
 }
 
 /** The dependencies of a log; the caller closes the store. */
-export async function openPaths(
+export async function openLogDependencies(
   location: DatabaseLocation,
   folder: string,
   changes: Partial<LogDependencies> = {},
@@ -65,13 +65,13 @@ export async function openTestLog(
   folder: string,
   changes: Partial<LogDependencies> & LogHelpers = {},
 ): Promise<OpenedLog> {
-  const paths = await openPaths(location, folder, changes)
+  const dependencies = await openLogDependencies(location, folder, changes)
   const events: LogEvent[] = []
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
   const { witnesses = [], timestampUrl } = changes
   const log = await openLog({
-    ...paths,
+    ...dependencies,
     witnesses,
     timestampUrl,
     now,
@@ -80,14 +80,14 @@ export async function openTestLog(
   })
   return {
     log,
-    paths,
+    dependencies,
     events,
     advance: (seconds) => {
       offset += seconds
     },
     async close() {
       await log.stop()
-      await paths.store.close()
+      await dependencies.store.close()
     },
   }
 }

@@ -38,7 +38,7 @@ async function open(): Promise<void> {
 /** Grows the log by a leaf and waits for its checkpoint. */
 async function grow(): Promise<void> {
   const { size } = await log.log.status()
-  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  await appendPending(log.dependencies.store, pendingEntry(freshSeed()))
   log.log.gate.notify()
   await until(async () => (await log.log.status()).checkpointSize === size + 1)
 }
@@ -59,11 +59,11 @@ it('the first checkpoint and the first one a day later get a timestamp that Open
   await grow()
   await sleep(1_200)
   expect(await token()).toBeNull()
-  const first = (await log.paths.store.findLastTimestamped()) ?? 0
+  const first = (await log.dependencies.store.findLastTimestamped()) ?? 0
   log.advance(86_401)
   await grow()
   // Either the reissue of this checkpoint or the next one is timestamped.
-  await until(async () => ((await log.paths.store.findLastTimestamped()) ?? 0) >= first + 86_400)
+  await until(async () => ((await log.dependencies.store.findLastTimestamped()) ?? 0) >= first + 86_400)
 })
 
 it('a failing authority does not stop the log and is not retried every second', async () => {

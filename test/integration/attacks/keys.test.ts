@@ -1,4 +1,4 @@
-/** An attacker with a single key: what it gives alone, and together with what else. */
+/** An attacker with a single key, alone and in combination with other access. */
 import { createHmac } from 'node:crypto'
 import { importJWK, SignJWT } from 'jose'
 import { expect, it } from 'vitest'

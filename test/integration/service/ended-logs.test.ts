@@ -1,4 +1,4 @@
-/** A log that has ended: what was proved in it stays proved, to the client that is shipped and to auditors. */
+/** A log that has ended: its receipts and evidence remain valid for released clients and auditors. */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'

@@ -155,7 +155,7 @@ describe('the circuit breaker of a route', () => {
     expect(still.json).toMatchObject({ code: 'upstream_unavailable' })
 
     advanceDate(5_000)
-    // Whoever was told that nothing was sent is told so for ever.
+    // After a response with the outcome none, every repetition gets it too.
     expect((await order('first')).json).toEqual(refused.json)
     expect((await order('fourth')).status).toBe(200)
     expect(

@@ -1,4 +1,4 @@
-/** What goes into the log, over HTTP: every answer has its leaf, and no leaf says what it must not. */
+/** The contents of the log, over HTTP: every response has its leaf, and no leaf contains private data. */
 import { expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { encodeBase64Url } from '../../../crypto/text.ts'

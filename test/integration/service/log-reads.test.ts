@@ -1,4 +1,4 @@
-/** Entries below `/log` are read by auditors, and the log says so. */
+/** Auditors read entries below `/log`, and the log records it. */
 import { expect, it } from 'vitest'
 import { newAuditor } from '../../support/audit-traffic.ts'
 import { disturb } from '../../support/both-databases.ts'
@@ -10,7 +10,7 @@ const service = sharedService()
 const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${service.url}${path}`, { headers })
 
-/** What the log says of those who read its entries. */
+/** The log entries about reads of entries. */
 async function factsOfReads(): Promise<readonly unknown[]> {
   const reads = ofKind(await readLog(service.environment), 'audit-read')
   return reads.map(({ leaf, groups }) => ({ ...leaf.facts, ...groups.net }))

@@ -1,4 +1,4 @@
-/** Evidence for one entry: what it shows, what it does not, and who can check it. */
+/** Evidence for one entry: its contents, its limits and its verification. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -143,7 +143,7 @@ async function writeForEver(): Promise<void> {
     }
     staged += 1
     const entry = pendingEntry(freshSeed())
-    const { kind } = await opened.paths.store.commit([
+    const { kind } = await opened.dependencies.store.commit([
       { kind: 'insert-pending-entry', entry: sealedPendingEntry(entry) },
     ])
     if (kind !== 'committed') throw new Error('a leaf was refused')

@@ -8,7 +8,7 @@ import { createPublisher, type Publisher } from '../../../service/tlog/publisher
 import { startNextLog } from '../../../service/tlog/recovery.ts'
 import { createSequencer } from '../../../service/tlog/sequencer.ts'
 import { appendPending, pendingEntry, testOrigin } from '../../support/log-records.ts'
-import { freshSeed, type Machine, newMachine, openPaths } from '../../support/opened-log.ts'
+import { freshSeed, type Machine, newMachine, openLogDependencies } from '../../support/opened-log.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
 
 const start = 1_764_000_000
@@ -16,37 +16,37 @@ const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
 
 let database: TestDatabase
 let machine: Machine
-let paths: LogDependencies
+let dependencies: LogDependencies
 let now: number
 let events: LogEvent[]
 
 beforeEach(async () => {
   database = await createSqlite()
   machine = newMachine()
-  paths = await openPaths(database.location, machine.folder)
+  dependencies = await openLogDependencies(database.location, machine.folder)
   now = start + 100
   events = []
 })
 
 afterEach(async () => {
-  await paths.store.close()
+  await dependencies.store.close()
   machine.remove()
   await database.remove()
 })
 
 const publisherOf = (changes: Partial<LogDependencies> = {}): Publisher =>
   createPublisher(
-    { ...paths, ...changes },
+    { ...dependencies, ...changes },
     () => now,
     (event) => events.push(event),
   )
 
 async function grow(publisher: Publisher, leaves = 1): Promise<void> {
-  await appendPending(paths.store, ...Array.from({ length: leaves }, () => pendingEntry(freshSeed())))
-  await createSequencer(paths, publisher, (event) => events.push(event)).drain()
+  await appendPending(dependencies.store, ...Array.from({ length: leaves }, () => pendingEntry(freshSeed())))
+  await createSequencer(dependencies, publisher, (event) => events.push(event)).drain()
 }
 
-const latest = async () => await paths.store.findLatestCheckpoint(0)
+const latest = async () => await dependencies.store.findLatestCheckpoint(0)
 const signers = (note = ''): number => parseCheckpointNote(note).note.signatures.length
 
 it('the publisher signs at the first start, then a grown tree at most once a second', async () => {
@@ -69,7 +69,9 @@ it('after ten minutes without entries the publisher reissues the same note with 
   const publisher = publisherOf()
   await publisher.step()
   const first = await latest()
-  await paths.store.commit([{ kind: 'replace-cosignatures', log: 0, size: 1, from: '', to: '— w AAAA\n' }])
+  await dependencies.store.commit([
+    { kind: 'replace-cosignatures', log: 0, size: 1, from: '', to: '— w AAAA\n' },
+  ])
   now += 599
   await publisher.step()
   expect((await latest())?.signedAt).toBe(first?.signedAt)
@@ -83,12 +85,12 @@ it('the publisher signs with every log key in use, and with no future or retired
   await publisher.step()
   expect(signers((await latest())?.note)).toBe(1)
   const next = makeServiceKey('log', wrapper, { now, notBefore: now + 10 })
-  const [present] = paths.keyring.published('log', now)
-  await paths.store.commit([
+  const [present] = dependencies.keyring.published('log', now)
+  await dependencies.store.commit([
     { kind: 'insert-service-key', key: next },
     { kind: 'retire-service-key', keyKind: 'log', kid: present?.kid ?? '', notAfter: now + 100 },
   ])
-  await paths.keyring.reload()
+  await dependencies.keyring.reload()
   for (const [after, expected] of [
     [9, 1],
     [1, 2],
@@ -102,7 +104,7 @@ it('the publisher signs with every log key in use, and with no future or retired
     expect(signers((await latest())?.note)).toBe(expected)
   }
   // A checkpoint that only an ended key has signed is still one of ours.
-  const again = publisherOf({ keyring: await openKeyring(paths.store, wrapper, now) })
+  const again = publisherOf({ keyring: await openKeyring(dependencies.store, wrapper, now) })
   await again.step()
   expect(again.health()).toBe('open')
 })
@@ -111,8 +113,8 @@ it('the publisher keeps a signature of a key that it has not loaded yet', async 
   const publisher = publisherOf()
   await publisher.step()
   const next = makeServiceKey('log', wrapper, { now, notBefore: now })
-  await paths.store.commit([{ kind: 'insert-service-key', key: next }])
-  const other = publisherOf({ keyring: await openKeyring(paths.store, wrapper, now) })
+  await dependencies.store.commit([{ kind: 'insert-service-key', key: next }])
+  const other = publisherOf({ keyring: await openKeyring(dependencies.store, wrapper, now) })
   await other.step()
   expect(signers((await latest())?.note)).toBe(2)
   const health = await database.sql('select note from tlog_checkpoints')
@@ -124,10 +126,10 @@ it('the publisher keeps a signature of a key that it has not loaded yet', async 
 it('a checkpoint is pinned before it is served', async () => {
   const order: string[] = []
   const checkpointPin = {
-    ...paths.checkpointPin,
+    ...dependencies.checkpointPin,
     keep: async (note: string) => {
       order.push(`pinned ${parseCheckpointNote(note).checkpoint.size}, served ${(await latest())?.size}`)
-      await paths.checkpointPin.keep(note)
+      await dependencies.checkpointPin.keep(note)
     },
   }
   await publisherOf({ checkpointPin }).step()
@@ -136,7 +138,7 @@ it('a checkpoint is pinned before it is served', async () => {
 
 it('a checkpoint that cannot be pinned is not served', async () => {
   const full = new Error('ENOSPC')
-  const checkpointPin = { ...paths.checkpointPin, keep: () => Promise.reject(full) }
+  const checkpointPin = { ...dependencies.checkpointPin, keep: () => Promise.reject(full) }
   const publisher = publisherOf({ checkpointPin })
   await expect(publisher.step()).rejects.toBe(full)
   expect(await latest()).toBeUndefined()
@@ -174,11 +176,11 @@ it('the publisher lists ended logs together with the origin of their successor',
   const publisher = publisherOf()
   expect(publisher.names()).toMatchObject({ origin: testOrigin, ended: [] })
   await publisher.step()
-  for (const log of [1, 2]) await startNextLog(paths, testOrigin, now + log)
+  for (const log of [1, 2]) await startNextLog(dependencies, testOrigin, now + log)
   let isAway = true
   const store = {
-    ...paths.store,
-    listLogStates: () => (isAway ? Promise.reject(new Error('away')) : paths.store.listLogStates()),
+    ...dependencies.store,
+    listLogStates: () => (isAway ? Promise.reject(new Error('away')) : dependencies.store.listLogStates()),
   }
   const other = publisherOf({ store })
   await expect(other.step()).rejects.toThrow('away')
@@ -194,7 +196,7 @@ it('the publisher lists ended logs together with the origin of their successor',
 
 it('the publisher reads ended logs in its first step, also with a configured origin', async () => {
   await publisherOf().step()
-  await startNextLog(paths, testOrigin, now)
+  await startNextLog(dependencies, testOrigin, now)
   const given = publisherOf({ origin: `${testOrigin}-2`, isOriginGiven: true })
   await given.step()
   expect(given.names()).toMatchObject({ origin: `${testOrigin}-2`, ended: [testOrigin] })
@@ -203,10 +205,10 @@ it('the publisher reads ended logs in its first step, also with a configured ori
 it('the publisher reads no tiles while nothing changes, and verifies every change', async () => {
   let tiles = 0
   const store = {
-    ...paths.store,
-    findTile: (...where: Parameters<typeof paths.store.findTile>) => {
+    ...dependencies.store,
+    findTile: (...where: Parameters<typeof dependencies.store.findTile>) => {
       tiles += 1
-      return paths.store.findTile(...where)
+      return dependencies.store.findTile(...where)
     },
   }
   const publisher = publisherOf({ store })
@@ -223,7 +225,7 @@ it('the publisher reads no tiles while nothing changes, and verifies every chang
 it('the publisher records a refusal once', async () => {
   const publisher = publisherOf()
   await publisher.step()
-  await paths.checkpointPin.close(testOrigin, `${testOrigin}-2`)
+  await dependencies.checkpointPin.close(testOrigin, `${testOrigin}-2`)
   await publisher.step()
   await publisher.step()
   const standings = events.flatMap((event) => (event.kind === 'health' ? [event.health] : []))

@@ -16,7 +16,7 @@ import {
   type Machine,
   newMachine,
   type OpenedLog,
-  openPaths,
+  openLogDependencies,
   openTestLog,
 } from '../../support/opened-log.ts'
 import { until } from '../../support/until.ts'
@@ -51,7 +51,10 @@ async function close(log: OpenedLog): Promise<void> {
 /** Appends entries and stops the log, which sequences and signs them. */
 async function add(count: number): Promise<void> {
   const log = await open()
-  await appendPending(log.paths.store, ...Array.from({ length: count }, () => pendingEntry(freshSeed())))
+  await appendPending(
+    log.dependencies.store,
+    ...Array.from({ length: count }, () => pendingEntry(freshSeed())),
+  )
   await close(log)
 }
 
@@ -80,7 +83,7 @@ it('a log starts with a signed log-started entry and continues after a restart',
   const status = { health: 'open', origin: testOrigin, size: 1, checkpointSize: 1, pending: 0 }
   expect(await first.log.status()).toMatchObject(status)
   first.log.gate.assertAcceptingEntries()
-  const entry = await first.paths.store.findLogEntry(0)
+  const entry = await first.dependencies.store.findLogEntry(0)
   expect(JSON.parse(Buffer.from(entry?.leaf ?? []).toString())).toMatchObject({
     k: 'log-started',
     v: 1,
@@ -98,7 +101,7 @@ it('a log behind its pinned checkpoint is refused and neither signs nor sequence
   restore()
   const log = await open()
   await expectRefused(log, 'database-behind')
-  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  await appendPending(log.dependencies.store, pendingEntry(freshSeed()))
   log.log.gate.notify()
   await sleep(200)
   expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, pending: 1 })
@@ -113,7 +116,7 @@ it('the service refuses a restored database that has since grown to the same or 
   restore()
   // Another machine, without a pin of the two lost entries.
   const elsewhere = newMachine()
-  const other = await openPaths(database.location, elsewhere.folder)
+  const other = await openLogDependencies(database.location, elsewhere.folder)
   await trustDatabase(other)
   await other.store.close()
   for (const [count, size] of [
@@ -121,7 +124,10 @@ it('the service refuses a restored database that has since grown to the same or 
     [1, 7],
   ] as const) {
     const log = await open(elsewhere.folder)
-    await appendPending(log.paths.store, ...Array.from({ length: count }, () => pendingEntry(freshSeed())))
+    await appendPending(
+      log.dependencies.store,
+      ...Array.from({ length: count }, () => pendingEntry(freshSeed())),
+    )
     await close(log)
     const here = await open()
     await expectRefused(here, 'pinned-checkpoint-differs')
@@ -134,7 +140,7 @@ it('the service refuses a restored database that has since grown to the same or 
 it('the service detects a database that is replaced with an old copy while the service runs', async () => {
   await add(3)
   const log = await open()
-  await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
+  await appendPending(log.dependencies.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
   log.log.gate.notify()
   await until(async () => (await log.log.status()).checkpointSize === 6)
   // As a restore of PostgreSQL under a running service does.
@@ -143,7 +149,7 @@ it('the service detects a database that is replaced with an old copy while the s
   await database.sql('update tlog_tiles set hashes = substr(hashes, 1, 128)')
   const { checkpoint: before } = parseCheckpointNote((await log.log.reader.latestCheckpoint())?.note ?? '')
   await database.sql(`update tlog_states set size = 4, root = x'${Buffer.from(before.root).toString('hex')}'`)
-  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  await appendPending(log.dependencies.store, pendingEntry(freshSeed()))
   log.log.gate.notify()
   await until(async () => (await log.log.status()).health === 'database-behind')
   expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, pending: 1 })
@@ -154,7 +160,7 @@ it('an empty database is refused under the origin of a signed log', async () => 
   rmSync(database.path)
   const log = await open()
   await expectRefused(log, 'log-missing')
-  expect(await log.paths.store.findLogState()).toBeUndefined()
+  expect(await log.dependencies.store.findLogState()).toBeUndefined()
 })
 
 it('the service refuses a changed tree, checkpoint or pinned checkpoint', async () => {
@@ -185,17 +191,17 @@ it('the service refuses a changed tree, checkpoint or pinned checkpoint', async 
 
 it('a checkpoint of another tree is refused, even with a signature of the log key', async () => {
   await add(5)
-  const paths = await openPaths(database.location, machine.folder)
-  const key = paths.keyring.current('log', 1_764_000_000)
+  const dependencies = await openLogDependencies(database.location, machine.folder)
+  const key = dependencies.keyring.current('log', 1_764_000_000)
   const other = { origin: testOrigin, size: 6, root: new Uint8Array(32).fill(6) }
-  await paths.store.close()
+  await dependencies.store.close()
   await database.sql(`update tlog_checkpoints set note = '${signCheckpoint(other, [key])}' where size = 6`)
   await expectRefused(await open(), 'checkpoint-differs')
 })
 
 it('the log stops at a changed pending entry and continues after its deletion', async () => {
   const log = await open()
-  await appendPending(log.paths.store, pendingEntry(freshSeed(), { leaf: Uint8Array.of(1) }))
+  await appendPending(log.dependencies.store, pendingEntry(freshSeed(), { leaf: Uint8Array.of(1) }))
   log.log.gate.notify()
   await until(async () => (await log.log.status()).health === 'tree-damaged')
   expect(() => log.log.gate.assertAcceptingEntries()).toThrow(ProtocolError)
@@ -210,12 +216,12 @@ it('a new log references the last signed checkpoint, and a running service conti
   restore()
   const log = await open()
   await expectRefused(log, 'database-behind')
-  const lost = await log.paths.checkpointPin.find(testOrigin)
-  await appendPending(log.paths.store, pendingEntry(freshSeed()))
-  const next = await startNextLog(log.paths, testOrigin, 1_764_000_000)
+  const lost = await log.dependencies.checkpointPin.find(testOrigin)
+  await appendPending(log.dependencies.store, pendingEntry(freshSeed()))
+  const next = await startNextLog(log.dependencies, testOrigin, 1_764_000_000)
   expect(next).toMatchObject({ log: 1, origin: `${testOrigin}-2`, previous: { origin: testOrigin, size: 6 } })
   const leaf = JSON.parse(
-    Buffer.from((await log.paths.store.findLogEntry(globalIndexOf(1, 0)))?.leaf ?? []).toString(),
+    Buffer.from((await log.dependencies.store.findLogEntry(globalIndexOf(1, 0)))?.leaf ?? []).toString(),
   )
   expect(leaf.x).toEqual({
     origin: `${testOrigin}-2`,
@@ -242,19 +248,19 @@ it('each new log gets the next unused origin', async () => {
   backUp()
   for (const name of [`${testOrigin}-2`, `${testOrigin}-3`]) {
     restore()
-    const paths = await openPaths(database.location, machine.folder)
-    expect((await startNextLog(paths, testOrigin, 1_764_000_000)).origin).toBe(name)
-    await paths.store.close()
+    const dependencies = await openLogDependencies(database.location, machine.folder)
+    expect((await startNextLog(dependencies, testOrigin, 1_764_000_000)).origin).toBe(name)
+    await dependencies.store.close()
     await close(await open())
   }
 })
 
 it('a log that is replaced without a loss ends with a checkpoint over all of its entries', async () => {
   const log = await open()
-  await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
+  await appendPending(log.dependencies.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
   log.log.gate.notify()
   await until(async () => (await log.log.status()).size === 3)
-  const other = await openPaths(database.location, machine.folder)
+  const other = await openLogDependencies(database.location, machine.folder)
   const { previous } = await startNextLog(other, testOrigin, 1_764_000_000)
   await other.store.close()
   expect(previous?.size).toBe(3)
@@ -265,26 +271,26 @@ it('a log that is replaced without a loss ends with a checkpoint over all of its
 
 it('an entry sequenced while a log is replaced is covered by its last checkpoint', async () => {
   await add(2)
-  const paths = await openPaths(database.location, machine.folder)
+  const dependencies = await openLogDependencies(database.location, machine.folder)
   let isFirst = true
   const store = {
-    ...paths.store,
-    commit: async (writes: Parameters<typeof paths.store.commit>[0]) => {
+    ...dependencies.store,
+    commit: async (writes: Parameters<typeof dependencies.store.commit>[0]) => {
       if (isFirst && writes.some(({ kind }) => kind === 'insert-log-state')) {
         isFirst = false
-        await appendPending(paths.store, pendingEntry(freshSeed()))
-        expect(await paths.store.sequence(growAuthenticated(paths.macs), 256)).toMatchObject({
+        await appendPending(dependencies.store, pendingEntry(freshSeed()))
+        expect(await dependencies.store.sequence(growAuthenticated(dependencies.macs), 256)).toMatchObject({
           kind: 'sequenced',
         })
       }
-      return await paths.store.commit(writes)
+      return await dependencies.store.commit(writes)
     },
   }
-  const { previous } = await startNextLog({ ...paths, store }, testOrigin, 1_764_000_000)
+  const { previous } = await startNextLog({ ...dependencies, store }, testOrigin, 1_764_000_000)
   expect(previous?.size).toBe(4)
-  expect((await paths.store.listLogStates()).map(({ size }) => size)).toEqual([4, 1])
-  expect((await paths.store.findLatestCheckpoint(0))?.size).toBe(4)
-  await paths.store.close()
+  expect((await dependencies.store.listLogStates()).map(({ size }) => size)).toEqual([4, 1])
+  expect((await dependencies.store.findLatestCheckpoint(0))?.size).toBe(4)
+  await dependencies.store.close()
 })
 
 it('the service refuses to open a log without a pinned checkpoint until an operator trusts the database', async () => {
@@ -292,9 +298,9 @@ it('the service refuses to open a log without a pinned checkpoint until an opera
   const fresh = newMachine()
   const log = await open(fresh.folder)
   await expectRefused(log, 'pinned-checkpoint-missing')
-  expect((await trustDatabase(log.paths)).size).toBe(4)
+  expect((await trustDatabase(log.dependencies)).size).toBe(4)
   await until(async () => (await log.log.status()).health === 'open')
-  await expect(trustDatabase(log.paths)).rejects.toThrow(RecoveryRefused)
+  await expect(trustDatabase(log.dependencies)).rejects.toThrow(RecoveryRefused)
   await close(log)
   fresh.remove()
 })
@@ -304,9 +310,9 @@ it('an operator cannot trust a database that is behind a pinned checkpoint', asy
   backUp()
   await add(2)
   restore()
-  const paths = await openPaths(database.location, machine.folder)
-  await expect(trustDatabase(paths)).rejects.toThrow(RecoveryRefused)
-  await paths.store.close()
+  const dependencies = await openLogDependencies(database.location, machine.folder)
+  await expect(trustDatabase(dependencies)).rejects.toThrow(RecoveryRefused)
+  await dependencies.store.close()
 })
 
 it('a new machine gets a pinned checkpoint from a running process that has one', async () => {
@@ -316,11 +322,11 @@ it('a new machine gets a pinned checkpoint from a running process that has one',
   const there = await open(fresh.folder)
   await until(async () => (await there.log.status()).health === 'open')
   expect(await there.log.status()).toMatchObject({ checkpointSize: 4 })
-  expect((await there.paths.checkpointPin.find(testOrigin))?.size).toBe(4)
+  expect((await there.dependencies.checkpointPin.find(testOrigin))?.size).toBe(4)
   // From then on each pins what the other signs.
-  await appendPending(here.paths.store, pendingEntry(freshSeed()))
+  await appendPending(here.dependencies.store, pendingEntry(freshSeed()))
   here.log.gate.notify()
-  await until(async () => (await there.paths.checkpointPin.find(testOrigin))?.size === 5)
+  await until(async () => (await there.dependencies.checkpointPin.find(testOrigin))?.size === 5)
   await close(there)
   fresh.remove()
 })

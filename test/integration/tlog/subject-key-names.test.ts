@@ -1,4 +1,4 @@
-/** Which key seals what the log says of a person: named by 128 bits, so that no two persons share one. */
+/** The keys that encrypt the details of a user: named by 128 bits, so that no two users share one. */
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { createBlindIndex } from '../../../service/tlog/blind-index.ts'

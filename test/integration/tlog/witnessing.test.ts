@@ -31,7 +31,10 @@ afterEach(async () => {
 })
 
 async function grow(leaves: number): Promise<void> {
-  await appendPending(log.paths.store, ...Array.from({ length: leaves }, () => pendingEntry(freshSeed())))
+  await appendPending(
+    log.dependencies.store,
+    ...Array.from({ length: leaves }, () => pendingEntry(freshSeed())),
+  )
   log.log.gate.notify()
 }
 
@@ -54,7 +57,7 @@ it('every witness cosigns every checkpoint, and served checkpoints satisfy a pol
   await until(isCosigned(304, one, two))
   const checkpoint = await log.log.reader.latestCheckpoint()
   const { note = '', cosignatures = '' } = checkpoint ?? {}
-  const keys = log.paths.keyring.known('log')
+  const keys = log.dependencies.keyring.known('log')
   const policy = {
     logs: keys.map(({ publicKey }) => ({ key: { kind: 'ed25519' as const, name: testOrigin, publicKey } })),
     witnesses: [one.witness, two.witness],

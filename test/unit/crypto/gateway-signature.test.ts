@@ -1,4 +1,4 @@
-/** What the service tells a backend about the caller: as it is written, and what a reader refuses. */
+/** The caller fields and signature of the gateway: their encoding, and what a parser refuses. */
 import { describe, expect, it } from 'vitest'
 import { FormatError, ProtocolError } from '../../../crypto/errors.ts'
 import type { Field, RequestMessage } from '../../../crypto/frames/binary-http.ts'

@@ -1,4 +1,4 @@
-/** RFC 6962, section 2.1, as its recursive definitions stand there: what the code under test is compared with. */
+/** The recursive definitions of RFC 6962, section 2.1, as the reference for the tested code. */
 import { createHash } from 'node:crypto'
 
 type Bytes = Uint8Array

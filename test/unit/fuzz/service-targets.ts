@@ -1,4 +1,4 @@
-/** What the service reads besides messages: settings of the operator, words of auditors, evidence, witnesses' requests, JSON. */
+/** Inputs of the service other than messages: settings, filters of auditors, evidence, requests of witnesses, JSON. */
 import { strToU8, zipSync } from 'fflate'
 import { z } from 'zod'
 import { FormatError } from '../../../crypto/errors.ts'

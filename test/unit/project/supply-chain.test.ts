@@ -1,4 +1,4 @@
-/** What is installed is what was looked at: exact versions, digests, no address to fetch from, no program run but the two that must. */
+/** Installed packages are those that were reviewed: exact versions, digests, no URLs, and only two install scripts run. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
