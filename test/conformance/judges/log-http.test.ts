@@ -31,7 +31,7 @@ it(`golang.org/x/mod verifies the log over HTTP at 1, 2, 255, 256, 257, 600 and 
     expect(verdict.inclusion).toEqual(indexes)
     previous.push(checkpoint)
   }
-  const [text = '', signatures] = (previous[1] ?? '').split('\n\n')
-  const changed = `${text.replace('\n2\n', '\n3\n')}\n\n${signatures}`
+  const [origin, size, ...rest] = (previous[1] ?? '').split('\n')
+  const changed = [origin, Number(size) + 1, ...rest].join('\n')
   await expect(askGo({ log, vkey, previous: [changed] })).rejects.toThrow()
 })

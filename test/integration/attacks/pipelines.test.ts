@@ -14,7 +14,7 @@ describe('a service with a small heap', () => {
     () => startMeasuredProcess({}, 512),
     (child) => child.close(),
   )
-  const session = sharedSession(child.service)
+  const session = sharedSession(() => child.service)
 
   beforeAll(async () => {
     for (let i = 0; i < 50; i++) expect((await session.send()).status).toBe(200)
