@@ -37,7 +37,10 @@ export function sharedService(
 }
 
 /** A session for all tests of a file. @param service a function if an earlier hook creates it */
-export function sharedSession(service: TestService | (() => TestService), parts: LoginParts = {}): RawSession {
+export function sharedSession(
+  service: TestService | (() => TestService),
+  parts: LoginParts = {},
+): RawSession {
   const session: RawSession = Object.create(RawSession.prototype)
   beforeAll(async () => {
     Object.assign(session, await logIn(typeof service === 'function' ? service() : service, parts))
